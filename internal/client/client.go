@@ -1,0 +1,203 @@
+// Package client knows the registered clients and finds out which of them sent a request (RFC 6749 §2.3,
+// RFC 7521 §4.2, RFC 7523 §2.2, OpenID Connect Core §9).
+//
+// [Registry.Authenticate] takes a parsed request and hands on an [Authenticated], which says who the client is and
+// whether it has proved it. Each client is registered for exactly one method, and only that one is believed.
+//
+// It must never tell an unknown client from a known one with a wrong credential, in words or, within reason, in time
+// (protocol T8).
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/oauth"
+)
+
+// Registration is one registered client. The zero value of a field is its strictest.
+type Registration struct {
+	ID       string
+	Disabled bool     // refused as if it were unknown
+	Method   string   // the one way to authenticate; oauth.NoAuthentication only identifies
+	Grants   []string // grant_type values
+
+	Keys        assertion.Keys // verify client assertions; nil: none verifies
+	Audience    string         // the one aud of its client assertions (protocol C4)
+	MaxLifetime time.Duration  // of its client assertions (protocol C6)
+	JTIOptional bool           // client assertions need no jti (protocol C3)
+	Secrets     []*SecretHash  // one of them must fit the client_secret
+}
+
+// Allows reports whether the client is registered for grant.
+func (r *Registration) Allows(grant string) bool { return slices.Contains(r.Grants, grant) }
+
+// Registry is the registered clients. It is safe for concurrent use.
+type Registry struct {
+	clients  map[string]*Registration
+	verifier *assertion.Verifier
+	hashing  chan struct{} // bounds how many slow hashes run at a time
+	decoys   map[string]*SecretHash
+}
+
+// New returns a registry of clients with unique ids.
+func New(registrations []*Registration, verifier *assertion.Verifier) (*Registry, error) {
+	if verifier == nil {
+		return nil, errors.New("client: a verifier is required")
+	}
+	registry := &Registry{
+		clients:  make(map[string]*Registration, len(registrations)),
+		verifier: verifier,
+		hashing:  make(chan struct{}, hashesAtOnce),
+		decoys:   make(map[string]*SecretHash),
+	}
+	for _, registration := range registrations {
+		if _, twice := registry.clients[registration.ID]; twice || registration.ID == "" {
+			return nil, fmt.Errorf("client: the id %q is empty or there twice", registration.ID)
+		}
+		registry.clients[registration.ID] = registration
+		if len(registration.Secrets) > 0 {
+			registry.decoys[registration.Method] = registration.Secrets[0]
+		}
+	}
+	return registry, nil
+}
+
+// Find returns the client with this id, disabled ones excepted.
+func (r *Registry) Find(id string) (*Registration, bool) {
+	registration, found := r.clients[id]
+	if !found || registration.Disabled {
+		return nil, false
+	}
+	return registration, true
+}
+
+// Has reports whether the id is taken, be the client disabled or not.
+func (r *Registry) Has(id string) bool {
+	_, found := r.clients[id]
+	return found
+}
+
+// Authenticated is a request together with what is known of its client. Only [Registry.Authenticate] makes one.
+type Authenticated struct {
+	request      oauth.TokenRequest
+	registration *Registration // nil: the request names no client
+	proved       bool
+	assertion    assertion.Verified
+	valid        bool
+}
+
+// IsZero reports whether no request was looked at.
+func (a Authenticated) IsZero() bool { return !a.valid }
+
+// Request returns the request.
+func (a Authenticated) Request() oauth.TokenRequest { return a.request }
+
+// Client returns the client that the request names; false: it names none. Whether the client has proved to be this one
+// is what Proved says.
+func (a Authenticated) Client() (*Registration, bool) { return a.registration, a.registration != nil }
+
+// Proved reports whether the client has authenticated, and not only said who it is.
+func (a Authenticated) Proved() bool { return a.proved }
+
+// Assertion returns the client assertion; its zero value where the client used another method.
+func (a Authenticated) Assertion() assertion.Verified { return a.assertion }
+
+// Authenticate finds out which client sent request. The error is an *oauth.Error.
+func (r *Registry) Authenticate(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
+	if request.IsZero() {
+		return Authenticated{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not parsed"}
+	}
+	switch request.Method {
+	case oauth.PrivateKeyJWT:
+		return r.byAssertion(ctx, request)
+	case oauth.ClientSecretBasic, oauth.ClientSecretPost:
+		return r.bySecret(ctx, request)
+	default:
+		return r.byName(request)
+	}
+}
+
+// byName identifies a client that is registered to have no credential (protocol C1).
+func (r *Registry) byName(request oauth.TokenRequest) (Authenticated, error) {
+	if request.ClientID == "" {
+		return Authenticated{request: request, valid: true}, nil
+	}
+	registration, found := r.Find(request.ClientID)
+	switch {
+	case !found:
+		return Authenticated{}, refused("client_unknown", nil)
+	case registration.Method != oauth.NoAuthentication:
+		return Authenticated{}, refused("method_wrong", nil)
+	}
+	return Authenticated{request: request, registration: registration, valid: true}, nil
+}
+
+// byAssertion holds protocol C3 to C6. One use of the assertion is remembered later, when all else has passed.
+func (r *Registry) byAssertion(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
+	presented, err := assertion.Parse(request.ClientAssertion.Reveal())
+	if err != nil {
+		return Authenticated{}, faulty(err)
+	}
+	if request.ClientID != "" && request.ClientID != presented.Issuer() {
+		return Authenticated{}, &oauth.Error{
+			Code:        oauth.InvalidClient,
+			Description: "client_id is not the iss of the client assertion",
+			Reason:      "client_id_mismatch",
+		}
+	}
+	registration, profile := r.assertionProfile(presented.Issuer())
+	verified, err := r.verifier.Verify(ctx, presented, profile)
+	if err != nil {
+		return Authenticated{}, faulty(err)
+	}
+	return Authenticated{request: request, registration: registration, proved: true, assertion: verified, valid: true}, nil
+}
+
+// assertionProfile returns what the client's assertion must be. An id that may not use one gets a profile that nothing
+// satisfies, and is refused where a wrong signature is.
+func (r *Registry) assertionProfile(id string) (*Registration, assertion.Profile) {
+	profile := assertion.Profile{Purpose: assertion.ForClient, Issuer: id, Keys: assertion.Nobody{}}
+	registration, found := r.Find(id)
+	if !found || registration.Method != oauth.PrivateKeyJWT && registration.Method != oauth.ClientSecretJWT {
+		return nil, profile
+	}
+	profile.Keys = registration.Keys
+	profile.Audiences = []string{registration.Audience}
+	profile.SoleAudience = true
+	profile.Types = []string{"client-authentication+jwt"}
+	profile.MaxLifetime = registration.MaxLifetime
+	profile.IDRequired = !registration.JTIOptional
+	return registration, profile
+}
+
+// faulty turns what package assertion says into what the caller is told.
+func faulty(err error) error {
+	fault, isFault := errors.AsType[*assertion.Fault](err)
+	switch {
+	case !isFault:
+		return oauth.Unavailable("client_keys_unavailable", err)
+	case assertion.TellsWhoExists(err):
+		return refused(fault.Reason, err)
+	default:
+		return &oauth.Error{
+			Code:        oauth.InvalidClient,
+			Description: "client_assertion: " + fault.Sentence,
+			Reason:      "client_assertion_" + fault.Reason,
+		}
+	}
+}
+
+// refused is the one answer to an unknown client, a wrong key, a wrong secret and a wrong method (protocol T8).
+func refused(reason string, cause error) *oauth.Error {
+	return &oauth.Error{
+		Code:        oauth.InvalidClient,
+		Description: "client authentication failed: the client is unknown, or its credential or its method is wrong",
+		Reason:      reason,
+		Cause:       cause,
+	}
+}

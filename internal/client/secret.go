@@ -1,0 +1,147 @@
+package client
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/alexedwards/argon2id"
+	"golang.org/x/crypto/bcrypt"
+
+	"example.com/countersign/internal/oauth"
+)
+
+// hashesAtOnce is how many slow hashes one instance computes at a time: each may take 64 MiB.
+const hashesAtOnce = 2
+
+// Bounds on the cost of a registered hash, so that a configuration cannot make one request expensive for all.
+const (
+	maxArgonMemory     = 64 << 10 // KiB
+	maxArgonIterations = 10
+	maxBcryptCost      = 14
+	maxBcryptSecret    = 72 // bytes; bcrypt looks at no more
+)
+
+// SecretHash is a hash of a client secret: argon2id in PHC form, or bcrypt.
+//
+// Machines send the same secret with every request, so the first success is remembered as an HMAC under a key that lives
+// in this value alone, and the slow hash runs only for what has not been seen to fit.
+type SecretHash struct {
+	argon2id string
+	bcrypt   []byte
+
+	key    [32]byte
+	fitted atomic.Pointer[[sha256.Size]byte]
+}
+
+// ParseSecretHash reads a hash. The error says what would be right.
+func ParseSecretHash(text string) (*SecretHash, error) {
+	hash := &SecretHash{}
+	rand.Read(hash.key[:])
+	switch {
+	case strings.HasPrefix(text, "$argon2id$"):
+		params, _, _, err := argon2id.DecodeHash(text)
+		if err != nil {
+			return nil, errors.New("this is not an argon2id hash in PHC form: $argon2id$v=19$m=…,t=…,p=…$salt$hash")
+		}
+		if params.Memory > maxArgonMemory || params.Iterations > maxArgonIterations {
+			return nil, fmt.Errorf("this argon2id hash is too expensive to check on each request: use at most m=%d, t=%d", maxArgonMemory, maxArgonIterations)
+		}
+		hash.argon2id = text
+	case strings.HasPrefix(text, "$2"):
+		cost, err := bcrypt.Cost([]byte(text))
+		if err != nil {
+			return nil, errors.New("this is not a bcrypt hash")
+		}
+		if cost > maxBcryptCost {
+			return nil, fmt.Errorf("this bcrypt hash is too expensive to check on each request: use a cost of at most %d", maxBcryptCost)
+		}
+		hash.bcrypt = []byte(text)
+	default:
+		return nil, errors.New("a secret is registered by its hash, argon2id ($argon2id$…) or bcrypt ($2b$…), never as it is")
+	}
+	return hash, nil
+}
+
+// remembers reports whether secret has been seen to fit.
+func (h *SecretHash) remembers(secret string) bool {
+	fitted, seen := h.fitted.Load(), h.fingerprint(secret)
+	return fitted != nil && hmac.Equal(fitted[:], seen[:])
+}
+
+// fits reports whether secret is the one that was hashed, the slow way.
+func (h *SecretHash) fits(secret string) bool {
+	fits := false
+	if h.bcrypt != nil {
+		fits = len(secret) <= maxBcryptSecret && bcrypt.CompareHashAndPassword(h.bcrypt, []byte(secret)) == nil
+	} else {
+		match, err := argon2id.ComparePasswordAndHash(secret, h.argon2id)
+		fits = err == nil && match
+	}
+	if fits {
+		seen := h.fingerprint(secret)
+		h.fitted.Store(&seen)
+	}
+	return fits
+}
+
+func (h *SecretHash) fingerprint(secret string) [sha256.Size]byte {
+	mac := hmac.New(sha256.New, h.key[:])
+	mac.Write([]byte(secret))
+	return [sha256.Size]byte(mac.Sum(nil))
+}
+
+// bySecret holds RFC 6749 §2.3.1.
+func (r *Registry) bySecret(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
+	registration, found := r.Find(request.ClientID)
+	secrets, reason := r.secretsFor(registration, request.Method)
+	fits, err := r.anyFits(ctx, secrets, request.ClientSecret.Reveal())
+	switch {
+	case err != nil:
+		return Authenticated{}, oauth.Unavailable("busy", err)
+	case !found:
+		return Authenticated{}, refused("client_unknown", nil)
+	case reason != "":
+		return Authenticated{}, refused(reason, nil)
+	case !fits:
+		return Authenticated{}, refused("secret_wrong", nil)
+	}
+	return Authenticated{request: request, registration: registration, proved: true, valid: true}, nil
+}
+
+// secretsFor returns the hashes to try. A client that is unknown, or registered for another method, costs as much as
+// one whose secret is wrong.
+func (r *Registry) secretsFor(registration *Registration, method string) (secrets []*SecretHash, reason string) {
+	if registration != nil && registration.Method == method {
+		return registration.Secrets, ""
+	}
+	if decoy, any := r.decoys[method]; any {
+		return []*SecretHash{decoy}, "method_wrong"
+	}
+	return nil, "method_wrong"
+}
+
+func (r *Registry) anyFits(ctx context.Context, secrets []*SecretHash, secret string) (bool, error) {
+	for _, hash := range secrets {
+		if hash.remembers(secret) {
+			return true, nil
+		}
+	}
+	select {
+	case r.hashing <- struct{}{}:
+		defer func() { <-r.hashing }()
+	case <-ctx.Done():
+		return false, fmt.Errorf("waiting to check a secret: %w", ctx.Err())
+	}
+	for _, hash := range secrets {
+		if hash.fits(secret) {
+			return true, nil
+		}
+	}
+	return false, nil
+}

@@ -1,0 +1,140 @@
+// Package grant decides whether a request carries an authorization grant that holds (RFC 6749 §4, RFC 7521 §4.1). One
+// file a grant.
+//
+// [Grants.Authorize] takes an authenticated request and hands on an [Authorization]: on whose word, for which subject,
+// with which claims. What may be granted on that word is package policy's to say.
+//
+// It must never take a client's name for its proof: a grant that needs an authenticated client asks for one.
+package grant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/oauth"
+)
+
+// Party is whose word an authorization rests on: a registered client or a trusted issuer.
+type Party struct {
+	Kind Kind
+	ID   string
+}
+
+// Kind tells clients from issuers. The zero Kind is neither.
+type Kind int
+
+// The two kinds.
+const (
+	Client Kind = iota + 1
+	Issuer
+)
+
+// Config is what the grants rest on.
+type Config struct {
+	Clients  *client.Registry
+	Verifier *assertion.Verifier
+	Trusts   map[Party]Trust // who may assert, by issuer identifier or client id
+}
+
+// Grants are the grant types of this server.
+type Grants struct{ config Config }
+
+// New returns the grants.
+func New(config Config) (*Grants, error) {
+	if config.Clients == nil || config.Verifier == nil {
+		return nil, errors.New("grant: clients and a verifier are required")
+	}
+	for party, trust := range config.Trusts {
+		if party.ID == "" || trust.Keys == nil || len(trust.Audiences) == 0 || trust.MaxLifetime <= 0 {
+			return nil, fmt.Errorf("grant: the trust in %q has no keys, audiences or lifetime", party.ID)
+		}
+	}
+	config.Trusts = maps.Clone(config.Trusts)
+	return &Grants{config}, nil
+}
+
+// Authorization is a request whose grant holds. Only [Grants.Authorize] makes one.
+type Authorization struct {
+	client    client.Authenticated
+	party     Party
+	subject   string
+	claims    map[string]any
+	scope     oauth.Scope
+	assertion assertion.Verified
+	valid     bool
+}
+
+// IsZero reports whether nothing was authorized.
+func (a Authorization) IsZero() bool { return !a.valid }
+
+// Request returns the request.
+func (a Authorization) Request() oauth.TokenRequest { return a.client.Request() }
+
+// Party returns on whose word the authorization rests.
+func (a Authorization) Party() Party { return a.party }
+
+// Subject returns who the token is about, before any rule maps it.
+func (a Authorization) Subject() string { return a.subject }
+
+// Client returns the client of the request; false: it names none.
+func (a Authorization) Client() (id string, named bool) {
+	registration, named := a.client.Client()
+	if !named {
+		return "", false
+	}
+	return registration.ID, true
+}
+
+// Scope returns the requested scope; empty: none was requested.
+func (a Authorization) Scope() oauth.Scope { return a.scope }
+
+// Claims returns the verified claims that rules look at: those of the grant's assertion, or of the client's. The map is
+// shared: it must not be changed.
+func (a Authorization) Claims() map[string]any { return a.claims }
+
+// Assertion returns the assertion that was the grant; its zero value where the grant has none.
+func (a Authorization) Assertion() assertion.Verified { return a.assertion }
+
+// ExpiresAt returns when the word that the authorization rests on expires; zero: it does not say.
+func (a Authorization) ExpiresAt() time.Time {
+	if a.assertion.IsZero() {
+		return a.client.Assertion().ExpiresAt()
+	}
+	return a.assertion.ExpiresAt()
+}
+
+// Uses returns the assertions that are good for one request only.
+func (a Authorization) Uses() []assertion.Use {
+	uses := []assertion.Use{a.client.Assertion().Use(), a.assertion.Use()}
+	return slices.DeleteFunc(uses, func(use assertion.Use) bool { return use == assertion.Use{} })
+}
+
+// Authorize decides whether the grant of the request holds. The error is an *oauth.Error.
+func (g *Grants) Authorize(ctx context.Context, client client.Authenticated) (Authorization, error) {
+	if client.IsZero() {
+		return Authorization{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not authenticated"}
+	}
+	switch client.Request().GrantType {
+	case oauth.ClientCredentials:
+		return clientCredentials(client)
+	case oauth.JWTBearer:
+		return g.jwtBearer(ctx, client)
+	default:
+		return Authorization{}, &oauth.Error{
+			Code:        oauth.UnsupportedGrantType,
+			Description: "grant_type is not one that this server supports; its metadata lists those",
+		}
+	}
+}
+
+func unauthorized(reason, description string) *oauth.Error {
+	return &oauth.Error{Code: oauth.UnauthorizedClient, Description: description, Reason: reason}
+}
+
+const notRegisteredForGrant = "the client is not registered for this grant_type"

@@ -1,0 +1,77 @@
+package keys
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/refresh"
+)
+
+// SharedConfig is what a [Shared] is made of. All fields are required.
+type SharedConfig struct {
+	Source    Source
+	Algorithm jose.Algorithm // an HMAC
+	Now       func() time.Time
+	Log       *slog.Logger
+}
+
+// Shared is a secret shared with one API, which signs that API's tokens and is never published (protocol W2). The
+// newest enabled version signs, and its number is the kid, so that the API can tell two apart during a change.
+type Shared struct {
+	algorithm jose.Algorithm
+	source    Source
+	key       *refresh.Value[jose.SigningKey]
+}
+
+// NewShared returns a secret that has not been loaded.
+func NewShared(config SharedConfig) (*Shared, error) {
+	if config.Source == nil || config.Now == nil || config.Log == nil || !config.Algorithm.Symmetric() {
+		return nil, errors.New("keys: a source, an HMAC algorithm, a clock and a log are required")
+	}
+	shared := &Shared{algorithm: config.Algorithm, source: config.Source}
+	var err error
+	shared.key, err = refresh.New(refresh.Config[jose.SigningKey]{
+		Load:    shared.load,
+		Fresh:   time.Minute,
+		Stale:   staleFor,
+		Timeout: loadTimeout,
+		Retry:   retryAfter,
+		Now:     config.Now,
+		Failed: func(err error) {
+			config.Log.Error("a shared secret could not be loaded; the last good one serves on", "error", err.Error())
+		},
+	})
+	return shared, err
+}
+
+// SigningKey returns the key that signs now.
+func (s *Shared) SigningKey(ctx context.Context) (jose.SigningKey, error) {
+	key, err := s.key.Get(ctx)
+	if err == nil && key.IsZero() {
+		err = ErrNoKey
+	}
+	return key, err
+}
+
+func (s *Shared) load(ctx context.Context) (jose.SigningKey, error) {
+	versions, err := s.source.Versions(ctx)
+	if err != nil {
+		return jose.SigningKey{}, err
+	}
+	versions = slices.DeleteFunc(versions, func(v Version) bool { return v.State != Enabled })
+	if len(versions) == 0 {
+		// No error: whoever disables every version means it, and the last good one must not sign on.
+		return jose.SigningKey{}, nil
+	}
+	newest := slices.MaxFunc(versions, func(a, b Version) int { return a.Created.Compare(b.Created) })
+	key, err := jose.NewSharedSecretSigningKey(newest.Payload, s.algorithm, newest.ID)
+	if err != nil {
+		return jose.SigningKey{}, fmt.Errorf("version %s: %w", newest.ID, err)
+	}
+	return key, nil
+}

@@ -1,0 +1,26 @@
+// Package oauth is the vocabulary of the token endpoint: the names that RFC 6749, RFC 7521, RFC 7523 and RFC 8707
+// register, the [TokenRequest], [Scope], and [Error], the one error that a caller ever sees.
+//
+// It knows words and grammar, not HTTP and not policy: everything here is decided from the text alone.
+package oauth
+
+// Grant types (RFC 6749 §4.4.2, RFC 7523 §2.1).
+const (
+	ClientCredentials = "client_credentials"
+	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+)
+
+// ClientAssertionTypeJWTBearer is the one client_assertion_type (RFC 7523 §2.2).
+const ClientAssertionTypeJWTBearer = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+// Client authentication methods (IANA OAuth Token Endpoint Authentication Methods).
+const (
+	PrivateKeyJWT     = "private_key_jwt"
+	ClientSecretJWT   = "client_secret_jwt"
+	ClientSecretBasic = "client_secret_basic"
+	ClientSecretPost  = "client_secret_post"
+	NoAuthentication  = "none"
+)
+
+// TokenTypeBearer is the token_type of RFC 6750.
+const TokenTypeBearer = "Bearer"

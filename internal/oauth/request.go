@@ -1,0 +1,105 @@
+package oauth
+
+import (
+	"net/url"
+	"slices"
+)
+
+// maxAssertion is the length in bytes beyond which an assertion is refused unread (protocol T4).
+const maxAssertion = 16 << 10
+
+// Form is what of an HTTP request the token endpoint looks at.
+type Form struct {
+	Parameters    url.Values // of the body alone (protocol T2)
+	Authorization []string   // every Authorization header
+}
+
+// TokenRequest is a token request (RFC 6749 §4) that is well formed: each parameter is there at most once, and there
+// is at most one client authentication. Nothing in it is believed yet. Only [ParseTokenRequest] makes one.
+type TokenRequest struct {
+	GrantType string
+	Scope     Scope    // requested; empty: none was
+	Resource  []string // RFC 8707 §2, each once
+	Assertion Secret   // the authorization grant of RFC 7521 §4.1
+	ClientID  string   // as the form or the Authorization header claims; empty: not said
+
+	// Method is how the client tries to authenticate: NoAuthentication, ClientSecretBasic, ClientSecretPost, or
+	// PrivateKeyJWT, which stands for both methods that use a client assertion, since a request does not tell them apart.
+	Method          string
+	ClientSecret    Secret
+	ClientAssertion Secret
+
+	parsed bool
+}
+
+// IsZero reports whether the request did not come from [ParseTokenRequest].
+func (r TokenRequest) IsZero() bool { return !r.parsed }
+
+// ParseTokenRequest reads the parameters of a token request. Unknown ones are ignored and empty ones count as absent
+// (RFC 6749 §3.2). The error is always an [*Error].
+func ParseTokenRequest(form Form) (TokenRequest, error) {
+	if err := refuseRepeated(form.Parameters); err != nil {
+		return TokenRequest{}, err
+	}
+	request := TokenRequest{
+		GrantType: form.Parameters.Get("grant_type"),
+		Assertion: NewSecret(form.Parameters.Get("assertion")),
+		parsed:    true,
+	}
+	if request.GrantType == "" {
+		return TokenRequest{}, malformed("grant_type_missing", "grant_type is missing")
+	}
+	if len(request.Assertion.Reveal()) > maxAssertion {
+		return TokenRequest{}, malformed("assertion_too_long", "assertion is longer than 16 KiB")
+	}
+	var err error
+	if request.Scope, err = ParseScope(form.Parameters.Get("scope")); err != nil {
+		return TokenRequest{}, err
+	}
+	if request.Resource, err = parseResources(form.Parameters["resource"]); err != nil {
+		return TokenRequest{}, err
+	}
+	if err := request.parseCredentials(form); err != nil {
+		return TokenRequest{}, err
+	}
+	return request, nil
+}
+
+// refuseRepeated holds protocol T3. Only resource may come more than once (RFC 8707 §2).
+func refuseRepeated(parameters url.Values) error {
+	for name, values := range parameters {
+		if len(values) > 1 && name != "resource" {
+			return malformed("parameter_repeated", "a parameter is there more than once")
+		}
+	}
+	return nil
+}
+
+func parseResources(values []string) ([]string, error) {
+	var resources []string
+	for _, value := range values {
+		if value == "" || slices.Contains(resources, value) {
+			continue
+		}
+		if !IsResource(value) {
+			return nil, &Error{
+				Code:        InvalidTarget,
+				Description: "resource is not an absolute URI without a fragment (RFC 8707 section 2)",
+				Reason:      "resource_malformed",
+			}
+		}
+		resources = append(resources, value)
+	}
+	return resources, nil
+}
+
+// IsResource reports whether text is an absolute URI without a fragment (RFC 8707 §2).
+func IsResource(text string) bool {
+	uri, err := url.Parse(text)
+	return err == nil && uri.IsAbs() && (uri.Host != "" || uri.Opaque != "") && uri.Fragment == "" &&
+		text[len(text)-1] != '#'
+}
+
+func malformed(reason, description string) *Error {
+	return &Error{Code: InvalidRequest, Description: description, Reason: reason}
+}

@@ -1,0 +1,164 @@
+// Package policy decides what an authorization may become: which subject, resource, scope, lifetime and claims
+// (RFC 6749 §3.3, RFC 8707, protocol S, G8).
+//
+// [Policies.Decide] takes an authorization that holds and hands on a [Decision]. The rules are data: conditions and
+// mappings in CEL over the verified claims, compiled and type-checked when they are loaded. The package is pure: no
+// input or output, no clock.
+//
+// It must never grant what no rule allows. No rule, no token.
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/grant"
+	"example.com/countersign/internal/oauth"
+)
+
+// Policies are the rules of every party.
+type Policies struct {
+	rules    map[grant.Party][]Rule
+	isClient func(id string) bool
+}
+
+// New returns policies. isClient reports whether an id is a registered client's: no foreign issuer can vouch for a
+// subject of that name, which an API could take for the client (RFC 9700 §4.15).
+func New(rules map[grant.Party][]Rule, isClient func(id string) bool) (*Policies, error) {
+	if isClient == nil {
+		return nil, errors.New("policy: isClient is required")
+	}
+	for party, list := range rules {
+		for i, rule := range list {
+			if !rule.compiled() {
+				return nil, fmt.Errorf("policy: rule %d of %q was not made by Compile", i, party.ID)
+			}
+		}
+	}
+	return &Policies{maps.Clone(rules), isClient}, nil
+}
+
+// Decision is what may be granted. Only [Policies.Decide] makes one.
+type Decision struct {
+	subject   string
+	clientID  string
+	audience  []string
+	scope     oauth.Scope
+	lifetime  time.Duration
+	notAfter  time.Time
+	claims    map[string]any
+	uses      []assertion.Use
+	assertion assertion.Verified
+	valid     bool
+}
+
+// IsZero reports whether nothing was decided.
+func (d Decision) IsZero() bool { return !d.valid }
+
+// Subject returns the sub of the token.
+func (d Decision) Subject() string { return d.subject }
+
+// ClientID returns the client_id of the token: the client of the request, or, where it names none, the subject, which
+// then is a workload that speaks for itself.
+func (d Decision) ClientID() string { return d.clientID }
+
+// Audience returns the aud of the token: one resource or several, never none.
+func (d Decision) Audience() []string { return d.audience }
+
+// Scope returns the granted scope, never empty.
+func (d Decision) Scope() oauth.Scope { return d.scope }
+
+// Lifetime returns how long the token may live.
+func (d Decision) Lifetime() time.Duration { return d.lifetime }
+
+// NotAfter returns the moment beyond which the token must not live whatever its lifetime; zero: there is none
+// (protocol S3).
+func (d Decision) NotAfter() time.Time { return d.notAfter }
+
+// Claims returns further claims of the token, none of them reserved.
+func (d Decision) Claims() map[string]any { return d.claims }
+
+// Uses returns the assertions that must be remembered as used before the token is handed out.
+func (d Decision) Uses() []assertion.Use { return d.uses }
+
+// Assertion returns the assertion that was the grant; its zero value where the grant has none.
+func (d Decision) Assertion() assertion.Verified { return d.assertion }
+
+// Decide applies the rules of the authorization's party. The error is an *oauth.Error.
+func (p *Policies) Decide(authorization grant.Authorization) (Decision, error) {
+	if authorization.IsZero() {
+		return Decision{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not authorized"}
+	}
+	matching := p.matching(authorization)
+	if len(matching) == 0 {
+		return Decision{}, noRule(authorization)
+	}
+	chosen, err := choose(matching, authorization.Request().Resource, authorization.Scope())
+	if err != nil {
+		return Decision{}, err
+	}
+	decision, err := combine(chosen, authorization.Scope())
+	if err != nil {
+		return Decision{}, err
+	}
+	if p.poses(authorization, decision.subject) {
+		return Decision{}, &oauth.Error{
+			Code:        oauth.InvalidGrant,
+			Description: "the subject that the assertion stands for has the name of a client",
+			Reason:      "subject_is_client",
+		}
+	}
+	client, named := authorization.Client()
+	if !named {
+		client = decision.subject
+	}
+	decision.clientID = client
+	if chosen[0].rule.ExpiresWithAssertion {
+		decision.notAfter = authorization.ExpiresAt()
+	}
+	decision.uses = authorization.Uses()
+	decision.assertion = authorization.Assertion()
+	decision.valid = true
+	return decision, nil
+}
+
+// poses reports whether a foreign issuer vouches for a subject with the name of a client that did not send the request.
+func (p *Policies) poses(authorization grant.Authorization, subject string) bool {
+	client, named := authorization.Client()
+	return authorization.Party().Kind == grant.Issuer && p.isClient(subject) && !(named && client == subject)
+}
+
+// match is a rule whose condition holds, with the subject that it maps to.
+type match struct {
+	rule    Rule
+	subject string
+	claims  map[string]any
+}
+
+// matching returns the rules that hold for these claims, in their order.
+func (p *Policies) matching(authorization grant.Authorization) []match {
+	claims := present(authorization.Claims())
+	var matching []match
+	for _, rule := range p.rules[authorization.Party()] {
+		if rule.Disabled || !rule.condition.holds(claims) {
+			continue
+		}
+		subject, mapped := rule.subjectOf(authorization.Subject(), claims)
+		if !mapped {
+			continue
+		}
+		matching = append(matching, match{rule, subject, rule.copiedClaims(claims)})
+	}
+	return matching
+}
+
+// noRule says that nothing is allowed (protocol G7, G8).
+func noRule(authorization grant.Authorization) error {
+	if authorization.Request().GrantType == oauth.ClientCredentials {
+		return &oauth.Error{Code: oauth.UnauthorizedClient, Description: "no rule allows this client anything", Reason: "no_rule"}
+	}
+	return &oauth.Error{Code: oauth.InvalidGrant, Description: "no rule matches the claims of the assertion", Reason: "no_rule"}
+}

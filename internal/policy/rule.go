@@ -1,0 +1,126 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/countersign/internal/oauth"
+)
+
+// Terms are what a rule allows, without its expressions.
+type Terms struct {
+	Disabled             bool // the rule is not there
+	Resource             string
+	Scopes               oauth.Scope
+	DefaultScopes        oauth.Scope // granted where none is requested; within Scopes
+	Lifetime             time.Duration
+	Narrow               bool // grant the allowed part of the requested scope
+	ExpiresWithAssertion bool
+}
+
+// Expressions are the CEL sources of a rule.
+type Expressions struct {
+	If      string            // bool; empty: matches always
+	Subject string            // string; empty: the subject as it is
+	Claims  map[string]string // claim name → any value
+}
+
+// Rule is one compiled rule. Only [Compiler.Rule] makes one.
+type Rule struct {
+	Terms
+	condition *expression // nil: matches always
+	subject   *expression // nil: the subject as it is
+	claims    map[string]*expression
+	made      bool
+}
+
+// Fault is an expression that does not compile, and where in its rule it stands.
+type Fault struct {
+	Field string // if, subject, or claims.NAME
+	Err   error  // in CEL's own words
+}
+
+// Rule compiles a rule. faults names every expression that does not compile; err is any other fault.
+func (c *Compiler) Rule(terms Terms, expressions Expressions) (rule Rule, faults []Fault, err error) {
+	if err := terms.check(); err != nil {
+		return Rule{}, nil, err
+	}
+	rule = Rule{Terms: terms, claims: make(map[string]*expression), made: true}
+	compile := func(field, source string, want result) *expression {
+		compiled, err := c.compile(source, want)
+		if err != nil {
+			faults = append(faults, Fault{field, err})
+		}
+		return compiled
+	}
+	rule.condition = compile("if", expressions.If, wantBool)
+	rule.subject = compile("subject", expressions.Subject, wantString)
+	for name, source := range expressions.Claims {
+		rule.claims[name] = compile("claims."+name, source, wantAny)
+	}
+	if len(faults) > 0 {
+		return Rule{}, faults, nil
+	}
+	return rule, nil, nil
+}
+
+func (t Terms) check() error {
+	switch {
+	case t.Resource == "":
+		return errors.New("a rule needs a resource")
+	case len(t.Scopes) == 0 || len(t.DefaultScopes) == 0:
+		return errors.New("a rule needs scopes and default scopes")
+	case !t.DefaultScopes.Within(t.Scopes):
+		return errors.New("the default scopes must be within the scopes")
+	case t.Lifetime < time.Second:
+		return fmt.Errorf("a lifetime of %v is not a lifetime", t.Lifetime)
+	}
+	return nil
+}
+
+func (r Rule) compiled() bool { return r.made }
+
+// grants reports whether the rule can answer a request for scope.
+func (r Rule) grants(scope oauth.Scope) bool {
+	if len(scope) == 0 || scope.Within(r.Scopes) {
+		return true
+	}
+	return r.Narrow && len(scope.And(r.Scopes)) > 0
+}
+
+// granted returns what the rule grants of requested, or its defaults where nothing was requested (protocol S1).
+func (r Rule) granted(requested oauth.Scope) oauth.Scope {
+	if len(requested) == 0 {
+		return r.DefaultScopes
+	}
+	return requested.And(r.Scopes)
+}
+
+// subjectOf maps the subject. A mapping that has no value, because a claim is missing, maps nothing: the rule does not
+// match.
+func (r Rule) subjectOf(subject string, claims map[string]any) (mapped string, ok bool) {
+	if r.subject == nil {
+		return subject, subject != ""
+	}
+	value, ok := r.subject.value(claims)
+	if !ok {
+		return "", false
+	}
+	mapped, ok = value.(string)
+	return mapped, ok && mapped != ""
+}
+
+// copiedClaims returns the claims that the token gets. One whose source is missing is left out.
+func (r Rule) copiedClaims(claims map[string]any) map[string]any {
+	if len(r.claims) == 0 {
+		return nil
+	}
+	copied := make(map[string]any, len(r.claims))
+	for name, source := range r.claims {
+		if value, ok := source.value(claims); ok {
+			copied[name] = value
+		}
+	}
+	return copied
+}

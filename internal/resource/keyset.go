@@ -1,0 +1,84 @@
+package resource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/refresh"
+)
+
+// How the JWK Set is followed. Refetch is how often an unknown kid, which a stranger can make up, may cause a fetch.
+const (
+	freshFor   = time.Minute
+	staleFor   = 24 * time.Hour
+	fetchLimit = 5 * time.Second
+	retryAfter = time.Second
+	refetch    = 5 * time.Second
+
+	maxBody = 256 << 10 // bytes
+)
+
+// keySet is a JWK Set at a URL, fetched when it is first needed, kept, and fetched again for a kid that it lacks.
+type keySet struct {
+	uri    string
+	client *http.Client
+	value  *refresh.Value[jose.KeySet]
+}
+
+func newKeySet(uri string, client *http.Client, now func() time.Time) (*keySet, error) {
+	set := &keySet{uri: uri, client: client}
+	var err error
+	set.value, err = refresh.New(refresh.Config[jose.KeySet]{
+		Load: set.fetch, Now: now,
+		Fresh: freshFor, Stale: staleFor, Timeout: fetchLimit, Retry: retryAfter,
+	})
+	return set, err
+}
+
+func (s *keySet) find(ctx context.Context, token *jose.Token) (jose.VerificationKey, error) {
+	keys, err := s.value.Get(ctx)
+	if err != nil {
+		return jose.VerificationKey{}, fmt.Errorf("fetching the JWK Set: %v", err)
+	}
+	key, err := keys.Find(token)
+	if errors.Is(err, jose.ErrNoKey) {
+		// Perhaps the key is newer than what we have.
+		if keys, err = s.value.Reload(ctx, refetch); err != nil {
+			return jose.VerificationKey{}, fmt.Errorf("fetching the JWK Set: %v", err)
+		}
+		key, err = keys.Find(token)
+	}
+	if err != nil {
+		return jose.VerificationKey{}, invalid(err)
+	}
+	return key, nil
+}
+
+func (s *keySet) fetch(ctx context.Context) (jose.KeySet, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.uri, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := s.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("the answer has status %d", response.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxBody {
+		return nil, errors.New("the answer is larger than 256 KiB")
+	}
+	keys, _, err := jose.ParseKeySet(body, "")
+	return keys, err
+}

@@ -1,0 +1,94 @@
+package server
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"example.com/countersign/internal/oauth"
+)
+
+// Metadata is the authorization server's metadata (RFC 8414 §2): exactly what this configuration supports.
+type Metadata struct {
+	Issuer                 string   `json:"issuer"`
+	TokenEndpoint          string   `json:"token_endpoint"`
+	JWKSURI                string   `json:"jwks_uri"`
+	ScopesSupported        []string `json:"scopes_supported"`
+	ResponseTypesSupported []string `json:"response_types_supported"` // required by RFC 8414, and empty: there is no authorization endpoint
+	GrantTypesSupported    []string `json:"grant_types_supported"`
+	AuthMethodsSupported   []string `json:"token_endpoint_auth_methods_supported"`
+	AuthSigningAlgorithms  []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"` // only with a method that uses assertions
+}
+
+// metadataMaxAge is how long the metadata may be kept, in seconds.
+const metadataMaxAge = 300
+
+func (m Metadata) render() (*document, error) {
+	m.ResponseTypesSupported = []string{}
+	body, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("rendering the metadata: %w", err)
+	}
+	sum := sha256.Sum256(body)
+	return &document{
+		body:        body,
+		contentType: "application/json",
+		etag:        `"` + hex.EncodeToString(sum[:16]) + `"`,
+		maxAge:      metadataMaxAge,
+	}, nil
+}
+
+// describe serves the metadata (protocol J3).
+func (s *Server) describe(w http.ResponseWriter, r *http.Request) { respondDocument(w, r, s.metadata) }
+
+// jwks serves our public keys (protocol J1).
+func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
+	set, err := s.config.Ring.JWKS(r.Context())
+	if err != nil {
+		s.config.Log.ErrorContext(r.Context(), "the JWK Set cannot be served", "error", err.Error())
+		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err))
+		return
+	}
+	respondDocument(w, r, &document{
+		body:        set.Body,
+		contentType: "application/jwk-set+json",
+		etag:        set.ETag,
+		maxAge:      int(set.MaxAge.Seconds()),
+	})
+}
+
+// matches reports whether an If-None-Match names etag (RFC 9110 §13.1.2, the weak comparison).
+func matches(fields []string, etag string) bool {
+	for _, field := range fields {
+		for candidate := range strings.SplitSeq(field, ",") {
+			candidate = strings.TrimSpace(candidate)
+			if candidate == "*" || strings.TrimPrefix(candidate, "W/") == etag {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// health says that the process answers. It depends on nothing.
+func (s *Server) health(w http.ResponseWriter, r *http.Request) {
+	if readsOnly(w, r) {
+		respondJSON(w, http.StatusOK, map[string]string{"status": "ok", "version": s.config.Version})
+	}
+}
+
+// ready says whether a token could be signed now.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	if !readsOnly(w, r) {
+		return
+	}
+	if err := s.config.Tokens.Ready(r.Context()); err != nil {
+		s.config.Log.ErrorContext(r.Context(), "not ready", "error", err.Error())
+		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err))
+		return
+	}
+	respondJSON(w, http.StatusOK, map[string]string{"status": "ready"})
+}

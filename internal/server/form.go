@@ -1,0 +1,64 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"example.com/countersign/internal/oauth"
+)
+
+// Bounds on a token request (protocol T4).
+const (
+	maxBody       = 64 << 10 // bytes
+	maxParameters = 64
+)
+
+// statusError is a refusal whose HTTP status is not the one of its code.
+type statusError struct {
+	refusal *oauth.Error
+	status  int
+}
+
+// Error returns the text of the refusal.
+func (e *statusError) Error() string { return e.refusal.Error() }
+
+// Unwrap returns the refusal.
+func (e *statusError) Unwrap() error { return e.refusal }
+
+// readForm reads the body of a token request, once. The query string is never looked at (protocol T2).
+func readForm(w http.ResponseWriter, r *http.Request) (oauth.Form, error) {
+	if r.Method != http.MethodPost {
+		return oauth.Form{}, &statusError{invalid("method", "the token endpoint takes POST requests only"), http.StatusMethodNotAllowed}
+	}
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/x-www-form-urlencoded" {
+		return oauth.Form{}, invalid("content_type", "the body must be application/x-www-form-urlencoded")
+	}
+	if r.Header.Get("Content-Encoding") != "" {
+		return oauth.Form{}, invalid("content_encoding", "the body must not be compressed")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			return oauth.Form{}, &statusError{invalid("body_too_large", "the body is larger than 64 KiB"), http.StatusRequestEntityTooLarge}
+		}
+		return oauth.Form{}, invalid("body_unreadable", "the body ended before it was complete")
+	}
+	text := string(body)
+	if strings.Count(text, "&") >= maxParameters {
+		return oauth.Form{}, invalid("too_many_parameters", "the body has more than 64 parameters")
+	}
+	parameters, err := url.ParseQuery(text)
+	if err != nil {
+		return oauth.Form{}, invalid("form_malformed", "the body is not a correctly encoded form")
+	}
+	return oauth.Form{Parameters: parameters, Authorization: r.Header.Values("Authorization")}, nil
+}
+
+func invalid(reason, description string) *oauth.Error {
+	return &oauth.Error{Code: oauth.InvalidRequest, Description: description, Reason: reason}
+}

@@ -1,0 +1,128 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"example.com/countersign/internal/oauth"
+)
+
+// NewLog returns a log of JSON lines in the field names that Cloud Logging reads.
+func NewLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{ReplaceAttr: cloudNames}))
+}
+
+func cloudNames(groups []string, attribute slog.Attr) slog.Attr {
+	if len(groups) > 0 {
+		return attribute
+	}
+	switch attribute.Key {
+	case slog.LevelKey:
+		attribute.Key = "severity"
+		if attribute.Value.Any() == slog.LevelWarn {
+			attribute.Value = slog.StringValue("WARNING")
+		}
+	case slog.MessageKey:
+		attribute.Key = "message"
+	}
+	return attribute
+}
+
+// audit writes the one line of a decision, granted or denied. What the caller only claims is called claimed; no secret,
+// assertion or token is in it, only their jti.
+func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
+	attributes := make([]slog.Attr, 0, 20)
+	add := func(name, value string) {
+		if value != "" {
+			attributes = append(attributes, slog.String(name, clip(value)))
+		}
+	}
+	attributes = append(attributes, slog.String("event", "token"), slog.Int("status", status))
+	add("grant_type", x.request.GrantType)
+	s.addParties(add, x)
+	level, message := slog.LevelInfo, "token granted"
+	if err != nil {
+		level, message = describeRefusal(add, status, err)
+	} else {
+		add("decision", "granted")
+		add("jti", x.token.ID)
+		attributes = append(attributes, slog.Int64("expires_in", x.token.ExpiresIn))
+	}
+	add("logging.googleapis.com/trace", s.trace(r))
+	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, message, attributes...)
+}
+
+// addParties names who took part, as far as the request came.
+func (s *Server) addParties(add func(name, value string), x exchange) {
+	switch registration, named := x.client.Client(); {
+	case named && x.client.Proved():
+		add("client_id", registration.ID)
+	case named:
+		add("client_id", registration.ID)
+		add("client_authentication", "none")
+	default:
+		add("claimed_client_id", x.request.ClientID)
+	}
+	add("client_assertion_jti", x.client.Assertion().ID())
+	if grantAssertion := x.authorization.Assertion(); !grantAssertion.IsZero() {
+		add("assertion_iss", grantAssertion.Issuer())
+		add("assertion_sub", grantAssertion.Subject())
+		add("assertion_jti", grantAssertion.ID())
+	}
+	add("sub", x.decision.Subject())
+	add("aud", strings.Join(x.decision.Audience(), " "))
+	add("scope", x.decision.Scope().String())
+}
+
+// describeRefusal says why, finer than the caller was told (protocol T8).
+func describeRefusal(add func(name, value string), status int, err error) (slog.Level, string) {
+	add("decision", "denied")
+	refusal, isRefusal := errors.AsType[*oauth.Error](err)
+	if !isRefusal {
+		refusal = &oauth.Error{Code: oauth.ServerError, Cause: err}
+	}
+	reason := refusal.Reason
+	if reason == "" {
+		reason = string(refusal.Code)
+	}
+	add("error", string(refusal.Code))
+	add("reason", reason)
+	add("error_description", refusal.Description)
+	if refusal.Cause != nil {
+		add("cause", refusal.Cause.Error())
+	}
+	if status >= http.StatusInternalServerError {
+		return slog.LevelError, "token refused"
+	}
+	return slog.LevelWarn, "token refused"
+}
+
+// clip bounds what a stranger can put into the log.
+func clip(text string) string {
+	const most = 256
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
+}
+
+// trace returns the name under which Cloud Logging files the request's trace, from W3C or Google's own header.
+func (s *Server) trace(r *http.Request) string {
+	if s.config.Project == "" {
+		return ""
+	}
+	var id string
+	if parts := strings.Split(r.Header.Get("Traceparent"), "-"); len(parts) == 4 {
+		id = parts[1]
+	} else {
+		id, _, _ = strings.Cut(r.Header.Get("X-Cloud-Trace-Context"), "/")
+	}
+	if len(id) != 32 || strings.Trim(id, "0123456789abcdef") != "" {
+		return ""
+	}
+	return "projects/" + s.config.Project + "/traces/" + id
+}

@@ -1,0 +1,142 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+
+	"example.com/countersign/internal/oauth"
+)
+
+// retryAfterSeconds is how long a caller should wait when a dependency is down.
+const retryAfterSeconds = 5
+
+// tokenResponse is RFC 6749 §5.1.
+type tokenResponse struct {
+	AccessToken string         `json:"access_token"`
+	TokenType   string         `json:"token_type"`
+	ExpiresIn   int64          `json:"expires_in"` // seconds
+	Scope       string         `json:"scope"`
+	RecToken    map[string]any `json:"rec_token,omitempty"`
+}
+
+// errorResponse is RFC 6749 §5.2.
+type errorResponse struct {
+	Code        oauth.Code `json:"error"`
+	Description string     `json:"error_description,omitempty"`
+}
+
+// respondToken answers a token request and returns the status that it sent.
+func (s *Server) respondToken(w http.ResponseWriter, r *http.Request, x exchange, err error) int {
+	if err != nil {
+		return respondError(w, r, err)
+	}
+	response := tokenResponse{
+		AccessToken: x.token.Token.Reveal(),
+		TokenType:   oauth.TokenTypeBearer,
+		ExpiresIn:   x.token.ExpiresIn,
+		Scope:       x.token.Scope.String(),
+	}
+	if s.config.RecToken && !x.decision.Assertion().IsZero() {
+		response.RecToken = x.decision.Assertion().Claims()
+	}
+	return respondJSON(w, http.StatusOK, response)
+}
+
+// respondError answers with err as the caller may see it (RFC 6749 §5.2, protocol T6, T7), and returns the status.
+func respondError(w http.ResponseWriter, r *http.Request, err error) int {
+	refusal, isRefusal := errors.AsType[*oauth.Error](err)
+	if !isRefusal {
+		refusal = &oauth.Error{Code: oauth.ServerError, Description: "this server has a defect; its log says more"}
+	}
+	status := statusOf(err, refusal)
+	switch status {
+	case http.StatusUnauthorized:
+		// RFC 6749 §5.2: the scheme that the client used, if it used one.
+		if len(r.Header.Values("Authorization")) > 0 {
+			w.Header().Set("WWW-Authenticate", `Basic realm="countersign", charset="UTF-8"`)
+		}
+	case http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", http.MethodPost)
+	case http.StatusServiceUnavailable:
+		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+	}
+	return respondJSON(w, status, errorResponse{refusal.Code, refusal.Description})
+}
+
+func statusOf(err error, refusal *oauth.Error) int {
+	if special, isSpecial := errors.AsType[*statusError](err); isSpecial {
+		return special.status
+	}
+	switch refusal.Code {
+	case oauth.InvalidClient:
+		return http.StatusUnauthorized
+	case oauth.TemporarilyUnavailable:
+		return http.StatusServiceUnavailable
+	case oauth.ServerError:
+		return http.StatusInternalServerError
+	default:
+		return http.StatusBadRequest
+	}
+}
+
+// respondJSON writes an answer that nobody may keep.
+func respondJSON(w http.ResponseWriter, status int, body any) int {
+	text, err := json.Marshal(body)
+	if err != nil {
+		status, text = http.StatusInternalServerError, []byte(`{"error":"server_error"}`)
+	}
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Pragma", "no-cache") // RFC 6749 §5.1 asks for both
+	header.Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_, _ = w.Write(text) // the caller is gone: nobody to tell
+	return status
+}
+
+// document is something public that may be kept.
+type document struct {
+	body        []byte
+	contentType string
+	etag        string
+	maxAge      int // seconds
+}
+
+// respondDocument serves GET and HEAD, with 304 for a copy that is still good (RFC 9110 §13.1.2).
+func respondDocument(w http.ResponseWriter, r *http.Request, d *document) {
+	header := w.Header()
+	if !readsOnly(w, r) {
+		return
+	}
+	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(d.maxAge))
+	header.Set("ETag", d.etag)
+	header.Set("X-Content-Type-Options", "nosniff")
+	// Browsers' scripts may read what is public anyway.
+	header.Set("Access-Control-Allow-Origin", "*")
+	if matches(r.Header.Values("If-None-Match"), d.etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	header.Set("Content-Type", d.contentType)
+	header.Set("Content-Length", strconv.Itoa(len(d.body)))
+	if r.Method == http.MethodGet {
+		_, _ = w.Write(d.body)
+	}
+}
+
+// readsOnly answers everything but GET and HEAD, and reports whether there is anything left to do.
+func readsOnly(w http.ResponseWriter, r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		return true
+	}
+	w.Header().Set("Allow", "GET, HEAD")
+	respondJSON(w, http.StatusMethodNotAllowed, errorResponse{oauth.InvalidRequest, "this is for GET and HEAD"})
+	return false
+}
+
+func respondNotFound(w http.ResponseWriter) {
+	respondJSON(w, http.StatusNotFound, errorResponse{oauth.InvalidRequest, "there is nothing here; /.well-known/oauth-authorization-server lists the endpoints"})
+}

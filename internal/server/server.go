@@ -1,0 +1,120 @@
+// Package server is the HTTP side of the authorization server: the token endpoint (RFC 6749 §3.2), the JWK Set
+// (RFC 7517), the metadata (RFC 8414), and what says whether it is well.
+//
+// token.go is the product on one screen. Only respond.go writes responses.
+//
+// It must never let a header of the request (Host, X-Forwarded-*) into a URL, a claim or a check.
+package server
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+
+	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/grant"
+	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/token"
+)
+
+// Config is the parts of a server. All are required unless they say otherwise.
+type Config struct {
+	Clients  *client.Registry
+	Grants   *grant.Grants
+	Policies *policy.Policies
+	Once     assertion.Once
+	Tokens   *token.Issuer
+	Ring     *keys.Ring
+	Metadata Metadata
+
+	RecToken bool   // echo the verified assertion's claims (protocol G9)
+	Version  string // of the program, for /health
+	Project  string // Google Cloud project whose traces log lines belong to; empty: log lines name no trace
+	Log      *slog.Logger
+}
+
+// Server is an authorization server.
+type Server struct {
+	config   Config
+	metadata *document
+	prefix   string // the path of the issuer identifier
+}
+
+// New returns a server.
+func New(config Config) (*Server, error) {
+	if config.Clients == nil || config.Grants == nil || config.Policies == nil || config.Once == nil ||
+		config.Tokens == nil || config.Ring == nil || config.Log == nil {
+		return nil, errors.New("server: a part is missing")
+	}
+	issuer, err := url.Parse(config.Metadata.Issuer)
+	if err != nil || !issuer.IsAbs() {
+		return nil, fmt.Errorf("server: the issuer identifier %q is not a URL", config.Metadata.Issuer)
+	}
+	metadata, err := config.Metadata.render()
+	if err != nil {
+		return nil, err
+	}
+	return &Server{config, metadata, issuer.EscapedPath()}, nil
+}
+
+// Paths below the issuer identifier.
+const (
+	TokenPath = "/token"
+	JWKSPath  = "/.well-known/jwks.json"
+
+	metadataPath  = "/.well-known/oauth-authorization-server"
+	discoveryPath = "/.well-known/openid-configuration"
+	healthPath    = "/health"
+	readyPath     = "/ready"
+)
+
+// Handler serves everything below one origin.
+//
+// An issuer identifier may have a path. The metadata then stands where RFC 8414 §3.1 puts it and where OpenID Connect
+// Discovery does; and since a proxy, or Google's own front end, may have taken the path off, each endpoint answers
+// with and without it.
+func (s *Server) Handler() http.Handler {
+	routes := map[string]http.HandlerFunc{}
+	for _, prefix := range []string{"", s.prefix} {
+		routes[prefix+TokenPath] = s.token
+		routes[prefix+JWKSPath] = s.jwks
+		routes[prefix+metadataPath] = s.describe
+		routes[prefix+discoveryPath] = s.describe
+		routes[metadataPath+prefix] = s.describe
+		routes[prefix+healthPath] = s.health
+		routes[prefix+readyPath] = s.ready
+	}
+	return s.recovering(func(w http.ResponseWriter, r *http.Request) {
+		if handle, found := routes[r.URL.Path]; found {
+			handle(w, r)
+			return
+		}
+		respondNotFound(w)
+	})
+}
+
+// Token serves the token endpoint alone, at whatever path it is reached.
+func (s *Server) Token() http.Handler { return s.recovering(s.token) }
+
+// JWKS serves the JWK Set alone, at whatever path it is reached.
+func (s *Server) JWKS() http.Handler { return s.recovering(s.jwks) }
+
+// recovering answers a panic itself, since the functions framework would send its value to the caller. The value is not
+// logged either: it may hold what the request held.
+func (s *Server) recovering(handle http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if value := recover(); value != nil {
+				s.config.Log.ErrorContext(r.Context(), "panic", "kind", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
+				respondError(w, r, &oauth.Error{Code: oauth.ServerError, Description: "this server has a defect; its log says more"})
+			}
+		}()
+		handle(w, r)
+	})
+}

@@ -1,0 +1,81 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/grant"
+	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/token"
+)
+
+// token is the token endpoint (RFC 6749 §3.2).
+func (s *Server) token(w http.ResponseWriter, r *http.Request) {
+	exchange, err := s.exchange(w, r)
+	status := s.respondToken(w, r, exchange, err)
+	s.audit(r, exchange, status, err)
+}
+
+// exchange is a token request as far as it came. What was not reached is zero.
+type exchange struct {
+	request       oauth.TokenRequest
+	client        client.Authenticated
+	authorization grant.Authorization
+	decision      policy.Decision
+	token         token.AccessToken
+}
+
+// exchange turns a request into an access token, or says why not. Each stage takes what the one before it made, and
+// nothing else can make that: leaving one out does not compile.
+func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (x exchange, err error) {
+	ctx := r.Context()
+	form, err := readForm(w, r)
+	if err != nil {
+		return x, err
+	}
+	if x.request, err = oauth.ParseTokenRequest(form); err != nil {
+		return x, err
+	}
+	if x.client, err = s.config.Clients.Authenticate(ctx, x.request); err != nil {
+		return x, err
+	}
+	if x.authorization, err = s.config.Grants.Authorize(ctx, x.client); err != nil {
+		return x, err
+	}
+	if x.decision, err = s.config.Policies.Decide(x.authorization); err != nil {
+		return x, err
+	}
+	draft, err := s.config.Tokens.Draft(ctx, x.decision)
+	if err != nil {
+		return x, err
+	}
+	if err := s.useOnce(ctx, x.decision); err != nil {
+		return x, err
+	}
+	x.token, err = draft.Sign()
+	return x, err
+}
+
+// useOnce is the last check (protocol R2): only what would have been granted is remembered as used.
+func (s *Server) useOnce(ctx context.Context, decision policy.Decision) error {
+	uses := decision.Uses()
+	if len(uses) == 0 {
+		return nil
+	}
+	err := s.config.Once.Use(ctx, uses)
+	replayed, isReplayed := errors.AsType[assertion.Replayed](err)
+	switch {
+	case err == nil:
+		return nil
+	case !isReplayed:
+		return oauth.Unavailable("replay_store_unavailable", err)
+	case replayed.Purpose == assertion.ForClient:
+		return &oauth.Error{Code: oauth.InvalidClient, Description: "client_assertion: " + assertion.ErrReplayed.Sentence, Reason: "client_assertion_replayed"}
+	default:
+		return &oauth.Error{Code: oauth.InvalidGrant, Description: "assertion: " + assertion.ErrReplayed.Sentence, Reason: "assertion_replayed"}
+	}
+}

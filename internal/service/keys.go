@@ -1,0 +1,151 @@
+package service
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/token"
+	"example.com/countersign/internal/trust"
+)
+
+// keys builds what verifies the assertions of one party; nil where it has none, or where a fault has been reported.
+func (b *builder) keys(configured config.Keys) assertion.Keys {
+	algorithm := jose.Algorithm(configured.Algorithm)
+	switch {
+	case configured.SharedSecret != "":
+		return b.loaded(configured.At, configured.SharedSecret, func(secret trust.Secret) loadKeys { return trust.SharedSecret(secret, algorithm) })
+	case configured.Secret != "":
+		return b.loaded(configured.At, configured.Secret, func(secret trust.Secret) loadKeys { return trust.PublicKeys(secret, rsaAlgorithm(algorithm)) })
+	case configured.File != "":
+		document, err := os.ReadFile(b.path(configured.File))
+		if err != nil {
+			b.fault(configured.At, fmt.Errorf("the file of keys cannot be read: %w", err))
+			return nil
+		}
+		return b.fixed(configured.At, document, algorithm)
+	case configured.PEM != "":
+		return b.fixed(configured.At, []byte(configured.PEM), algorithm)
+	case configured.JWKS != nil:
+		return b.fixed(configured.At, configured.JWKS, algorithm)
+	default:
+		return nil
+	}
+}
+
+type loadKeys = func(context.Context) (jose.KeySet, error)
+
+func (b *builder) fixed(at config.Position, document []byte, algorithm jose.Algorithm) assertion.Keys {
+	set, err := jose.ParseRegisteredKeys(document, rsaAlgorithm(algorithm))
+	if err != nil {
+		b.fault(at, err)
+		return nil
+	}
+	return trust.NewFixed(set)
+}
+
+func (b *builder) loaded(at config.Position, name string, load func(trust.Secret) loadKeys) assertion.Keys {
+	source := b.Secrets(name)
+	loaded, err := trust.NewLoaded(trust.LoadedConfig{
+		Load: load(enabled(source)),
+		Now:  b.Now,
+		Failed: func(err error) {
+			b.Log.Error("keys could not be loaded; the last good ones serve on", "secret", name, "error", err.Error())
+		},
+	})
+	if err != nil {
+		b.fault(at, err)
+		return nil
+	}
+	return loaded
+}
+
+// rsaAlgorithm is the algorithm of RSA keys that name none: RS256 unless the registration says otherwise, as OpenID
+// Connect Core §15.1 has it.
+func rsaAlgorithm(registered jose.Algorithm) jose.Algorithm {
+	if registered == "" {
+		return jose.RS256
+	}
+	return registered
+}
+
+// enabled turns the versions of a secret into those that may be used.
+func enabled(source keys.Source) trust.Secret {
+	return func(ctx context.Context) ([]trust.SecretVersion, error) {
+		versions, err := source.Versions(ctx)
+		if err != nil {
+			return nil, err
+		}
+		var usable []trust.SecretVersion
+		for _, version := range versions {
+			if version.State == keys.Enabled {
+				usable = append(usable, trust.SecretVersion{ID: version.ID, Created: version.Created, Payload: version.Payload})
+			}
+		}
+		return usable, nil
+	}
+}
+
+// sharedKeys builds the signers of the resources that want shared-secret tokens (protocol W2).
+func (b *builder) sharedKeys() (map[string]token.Keys, error) {
+	shared := make(map[string]token.Keys)
+	for _, resource := range b.config.Resources {
+		wanted := resource.AccessTokens
+		if wanted.Algorithm == "" {
+			continue
+		}
+		secret, err := keys.NewShared(keys.SharedConfig{
+			Source:    b.Secrets(wanted.SharedSecret),
+			Algorithm: jose.Algorithm(wanted.Algorithm),
+			Now:       b.Now,
+			Log:       b.Log.With("secret", wanted.SharedSecret),
+		})
+		if err != nil {
+			return nil, err
+		}
+		shared[resource.ID] = func(ctx context.Context) (token.Signer, error) { return secret.SigningKey(ctx) }
+	}
+	return shared, nil
+}
+
+func signer(ring *keys.Ring) token.Keys {
+	return func(ctx context.Context) (token.Signer, error) { return ring.SigningKey(ctx) }
+}
+
+// path resolves a file name of the configuration.
+func (b *builder) path(name string) string {
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(b.Folder, name)
+}
+
+// normalTypes puts typ values into the form in which they are compared (RFC 7515 §4.1.9).
+func normalTypes(types []string) []string {
+	normal := make([]string, len(types))
+	for i, typ := range types {
+		normal[i] = strings.TrimPrefix(strings.ToLower(typ), "application/")
+	}
+	return normal
+}
+
+// assertionAlgorithms returns what a client can sign its client assertions with.
+func assertionAlgorithms(registered config.Client) []string {
+	var algorithms []string
+	switch registered.Authentication {
+	case oauth.PrivateKeyJWT:
+		for _, algorithm := range jose.AsymmetricAlgorithms() {
+			algorithms = append(algorithms, string(algorithm))
+		}
+	case oauth.ClientSecretJWT:
+		algorithms = append(algorithms, registered.Keys.Algorithm)
+	}
+	return algorithms
+}

@@ -1,0 +1,189 @@
+package service
+
+import (
+	"slices"
+	"time"
+
+	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/grant"
+	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/server"
+)
+
+type (
+	trusts map[grant.Party]grant.Trust
+	rules  map[grant.Party][]policy.Rule
+)
+
+// clients builds the registered clients, the trust in those that assert for themselves, and their rules.
+func (b *builder) clients() ([]*client.Registration, trusts, rules) {
+	registrations := make([]*client.Registration, 0, len(b.config.Clients))
+	trusted, allowed := trusts{}, rules{}
+	for _, registered := range b.config.Clients {
+		party := grant.Party{Kind: grant.Client, ID: registered.ID}
+		registration := b.registration(registered)
+		registrations = append(registrations, registration)
+		allowed[party] = b.rules(registered.Allow)
+		if registration.Keys != nil && registration.Allows(oauth.JWTBearer) {
+			trust := b.trust(registered.Assertion, registration.Keys)
+			trust.Disabled = registered.Disabled
+			trust.Subject = assertion.SubjectIsIssuer
+			if registered.Assertion.SubjectFromIssuer {
+				trust.Subject = assertion.SubjectMayBeAbsent
+			}
+			trusted[party] = trust
+		}
+	}
+	return registrations, trusted, allowed
+}
+
+func (b *builder) registration(registered config.Client) *client.Registration {
+	registration := &client.Registration{
+		ID:          registered.ID,
+		Disabled:    registered.Disabled,
+		Method:      registered.Authentication,
+		Grants:      registered.Grants,
+		Keys:        b.keys(registered.Keys),
+		Audience:    registered.ClientAssertion.Audience,
+		MaxLifetime: registered.ClientAssertion.MaxLifetime,
+		JTIOptional: registered.ClientAssertion.JTIOptional,
+	}
+	if registration.Audience == "" {
+		registration.Audience = b.config.Issuer
+	}
+	for _, secret := range registered.Secrets {
+		hash, err := client.ParseSecretHash(secret.Hash)
+		if err != nil {
+			b.fault(secret.At, err)
+			continue
+		}
+		registration.Secrets = append(registration.Secrets, hash)
+	}
+	return registration
+}
+
+// issuers builds the trust in those who vouch for others, and their rules.
+func (b *builder) issuers(trusted trusts, allowed rules) {
+	needs := map[string]grant.ClientNeed{
+		config.ClientNotNeeded:     grant.ClientOptional,
+		config.ClientIdentified:    grant.ClientIdentified,
+		config.ClientAuthenticated: grant.ClientAuthenticated,
+	}
+	for _, issuer := range b.config.Issuers {
+		party := grant.Party{Kind: grant.Issuer, ID: issuer.Issuer}
+		allowed[party] = b.rules(issuer.Allow)
+		keys := b.keys(issuer.Keys)
+		if keys == nil {
+			if !issuer.Keys.IsZero() {
+				continue // its fault has been reported
+			}
+			b.fault(issuer.At, withoutKeys("the issuer"))
+			continue
+		}
+		trust := b.trust(issuer.Assertion, keys)
+		trust.Disabled = issuer.Disabled
+		trust.Client = needs[issuer.Client]
+		trust.Subject = assertion.SubjectRequired
+		if issuer.Assertion.SubjectFromIssuer {
+			trust.Subject = assertion.SubjectMayBeAbsent
+		}
+		trusted[party] = trust
+	}
+}
+
+// trust builds what issuers and clients that assert for themselves have in common.
+func (b *builder) trust(bounds config.Assertion, keys assertion.Keys) grant.Trust {
+	maxLifetime := bounds.MaxLifetime
+	if maxLifetime == 0 {
+		maxLifetime = time.Hour
+	}
+	return grant.Trust{
+		Keys:           keys,
+		Audiences:      append([]string{b.config.Issuer, b.config.Issuer + server.TokenPath}, bounds.Audiences...),
+		Types:          normalTypes(bounds.Types),
+		MaxLifetime:    maxLifetime,
+		IDRequired:     bounds.JTIRequired,
+		ScopeFromClaim: bounds.ScopeFromClaim,
+	}
+}
+
+// rules compiles rules, and reports each expression that does not compile where it stands.
+func (b *builder) rules(configured []config.Rule) []policy.Rule {
+	compiled := make([]policy.Rule, 0, len(configured))
+	for _, rule := range configured {
+		terms := policy.Terms{
+			Disabled:             rule.Disabled,
+			Resource:             rule.Resource,
+			Scopes:               oauth.Scope(rule.Scopes),
+			DefaultScopes:        oauth.Scope(rule.DefaultScopes),
+			Lifetime:             rule.Lifetime,
+			Narrow:               rule.Narrow,
+			ExpiresWithAssertion: rule.ExpiresWithAssertion,
+		}
+		expressions := policy.Expressions{If: rule.If.Text, Subject: rule.Subject.Text, Claims: map[string]string{}}
+		for name, expression := range rule.Claims {
+			expressions.Claims[name] = expression.Text
+		}
+		made, faults, err := b.compiler.Rule(terms, expressions)
+		if err != nil {
+			b.fault(rule.At, err)
+			continue
+		}
+		for _, fault := range faults {
+			b.fault(place(rule, fault.Field), fault.Err)
+		}
+		compiled = append(compiled, made)
+	}
+	return compiled
+}
+
+// place returns where an expression of a rule stands.
+func place(rule config.Rule, field string) config.Position {
+	switch field {
+	case "if":
+		return rule.If.At
+	case "subject":
+		return rule.Subject.At
+	}
+	for name, expression := range rule.Claims {
+		if field == "claims."+name {
+			return expression.At
+		}
+	}
+	return rule.At
+}
+
+// metadata says what this configuration supports, and nothing else (protocol J3).
+func metadata(configuration *config.Config) server.Metadata {
+	m := server.Metadata{
+		Issuer:        configuration.Issuer,
+		TokenEndpoint: configuration.Issuer + server.TokenPath,
+		JWKSURI:       configuration.Issuer + server.JWKSPath,
+	}
+	for _, resource := range configuration.Resources {
+		m.ScopesSupported = append(m.ScopesSupported, resource.Scopes...)
+	}
+	for _, registered := range configuration.Clients {
+		if !registered.Disabled {
+			m.GrantTypesSupported = append(m.GrantTypesSupported, registered.Grants...)
+			m.AuthMethodsSupported = append(m.AuthMethodsSupported, registered.Authentication)
+			m.AuthSigningAlgorithms = append(m.AuthSigningAlgorithms, assertionAlgorithms(registered)...)
+		}
+	}
+	for _, issuer := range configuration.Issuers {
+		if !issuer.Disabled {
+			m.GrantTypesSupported = append(m.GrantTypesSupported, oauth.JWTBearer)
+			if issuer.Client == config.ClientNotNeeded {
+				m.AuthMethodsSupported = append(m.AuthMethodsSupported, oauth.NoAuthentication)
+			}
+		}
+	}
+	for _, list := range []*[]string{&m.ScopesSupported, &m.GrantTypesSupported, &m.AuthMethodsSupported, &m.AuthSigningAlgorithms} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
+	}
+	return m
+}

@@ -1,0 +1,177 @@
+// Package service puts the parts together that one configuration asks for.
+//
+// [New] takes a configuration and what surrounds it, and returns the running parts or every fault that only they can
+// find: a key that does not parse, a condition that does not compile, a hash that is none. It opens no connection and
+// reads no secret: keys that are kept elsewhere are fetched when they are first needed.
+package service
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/grant"
+	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/server"
+	"example.com/countersign/internal/token"
+)
+
+// Surroundings are what a service takes from outside its configuration. All are required unless they say otherwise.
+type Surroundings struct {
+	Secrets func(name string) keys.Source // a secret by its name, projects/P/secrets/S
+	Folder  string                        // what relative file names in the configuration are relative to; empty: the working directory
+	Now     func() time.Time
+	Log     *slog.Logger
+	Version string // of the program; for /health
+	Project string // Google Cloud project of the request traces; empty: log lines name no trace
+}
+
+// Service is one configuration at work.
+type Service struct {
+	Server *server.Server
+	ring   *keys.Ring
+}
+
+// Start begins to load the signing keys and does not wait for them.
+func (s *Service) Start() { s.ring.Start() }
+
+// The clock of the signing keys: how long verifiers may keep the JWK Set, and instances their ring (protocol J2).
+const (
+	jwksMaxAge  = 5 * time.Minute
+	ringRefresh = time.Minute
+)
+
+// usesAtOnce is how many used assertions one instance remembers at a time. At 10 minutes each that is some 1,600 tokens
+// a second; beyond it the instance refuses rather than forgets.
+const usesAtOnce = 1_000_000
+
+// New builds the parts of a configuration that has no faults of its own, or of one that has, to find the rest. The
+// service is nil where there are faults.
+func New(configuration *config.Config, surroundings Surroundings) (*Service, config.Faults) {
+	b := &builder{config: configuration, Surroundings: surroundings}
+	service, err := b.build()
+	if err != nil {
+		b.fault(config.Position{}, err)
+	}
+	b.faults.Sort()
+	if len(b.faults) > 0 {
+		return nil, b.faults
+	}
+	return service, nil
+}
+
+// builder collects the faults of one build.
+type builder struct {
+	Surroundings
+	config   *config.Config
+	compiler *policy.Compiler
+	faults   config.Faults
+}
+
+func (b *builder) fault(at config.Position, err error) {
+	b.faults = append(b.faults, config.Fault{At: at, Problem: err.Error()})
+}
+
+var errSurroundings = errors.New("service: secrets, a clock and a log are required")
+
+func (b *builder) build() (*Service, error) {
+	if b.Secrets == nil || b.Now == nil || b.Log == nil {
+		return nil, errSurroundings
+	}
+	var err error
+	if b.compiler, err = policy.NewCompiler(); err != nil {
+		return nil, err
+	}
+	verifier, err := assertion.NewVerifier(b.Now, b.config.ClockSkew)
+	if err != nil {
+		return nil, err
+	}
+	registrations, trusts, rules := b.clients()
+	b.issuers(trusts, rules)
+	tokens, ring, err := b.tokens()
+	if err != nil || len(b.faults) > 0 {
+		return nil, err
+	}
+	clients, err := client.New(registrations, verifier)
+	if err != nil {
+		return nil, err
+	}
+	grants, err := grant.New(grant.Config{Clients: clients, Verifier: verifier, Trusts: trusts})
+	if err != nil {
+		return nil, err
+	}
+	policies, err := policy.New(rules, clients.Has)
+	if err != nil {
+		return nil, err
+	}
+	once, err := assertion.NewMemory(b.Now, usesAtOnce)
+	if err != nil {
+		return nil, err
+	}
+	served, err := server.New(server.Config{
+		Clients: clients, Grants: grants, Policies: policies, Once: once, Tokens: tokens, Ring: ring,
+		Metadata: metadata(b.config),
+		RecToken: b.config.Troubleshooting.RecToken,
+		Version:  b.Version, Project: b.Project, Log: b.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Service{served, ring}, nil
+}
+
+// tokens builds what signs.
+func (b *builder) tokens() (*token.Issuer, *keys.Ring, error) {
+	ring, err := keys.NewRing(keys.Config{
+		Source:    b.signingKeys(),
+		Algorithm: jose.Algorithm(b.config.SigningKeys.Algorithm),
+		Timing: keys.Timing{
+			MaxAge: jwksMaxAge, Refresh: ringRefresh,
+			TokenLifetime: longestLifetime(b.config), Skew: b.config.ClockSkew,
+		},
+		Now: b.Now, Log: b.Log,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	shared, err := b.sharedKeys()
+	if err != nil {
+		return nil, nil, err
+	}
+	issuer, err := token.New(token.Config{
+		Issuer: b.config.Issuer, Keys: signer(ring), SharedKeys: shared, Now: b.Now,
+	})
+	return issuer, ring, err
+}
+
+func (b *builder) signingKeys() keys.Source {
+	if b.config.SigningKeys.Directory != "" {
+		return keys.Directory(b.path(b.config.SigningKeys.Directory))
+	}
+	return b.Secrets(b.config.SigningKeys.Secret)
+}
+
+// longestLifetime returns the longest lifetime of a token: for so long must a key stay public after its last signature.
+func longestLifetime(configuration *config.Config) time.Duration {
+	longest := configuration.AccessTokens.Lifetime
+	for _, party := range configuration.Clients {
+		for _, rule := range party.Allow {
+			longest = max(longest, rule.Lifetime)
+		}
+	}
+	for _, party := range configuration.Issuers {
+		for _, rule := range party.Allow {
+			longest = max(longest, rule.Lifetime)
+		}
+	}
+	return longest
+}
+
+// withoutKeys names what a party lacks.
+func withoutKeys(who string) error { return fmt.Errorf("%s has no keys", who) }

@@ -1,0 +1,190 @@
+// Package token makes access tokens: JWTs in the profile of RFC 9068, signed with our own key, or, as the explicit
+// exception for an API that cannot do otherwise, with a secret shared with it (protocol W1, W2).
+//
+// [Issuer.Draft] takes a decision and finds the key; [Draft.Sign] makes the [AccessToken]. They are two steps so that
+// an assertion is remembered as used only when a token can be signed: a key that is not there must not burn it.
+//
+// It must never sign what package policy did not decide.
+package token
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/policy"
+)
+
+// Type is the typ header of an access token (RFC 9068 §2.1).
+const Type = "at+jwt"
+
+// Signer is a key that signs.
+type Signer interface {
+	// Sign returns the compact JWS of claims with this typ.
+	Sign(typ string, claims []byte) (string, error)
+}
+
+// Keys returns the key that signs now. The error says that there is none to be had.
+type Keys func(ctx context.Context) (Signer, error)
+
+// Config is what tokens are made with.
+type Config struct {
+	Issuer     string          // iss
+	Keys       Keys            // sign every token, except
+	SharedKeys map[string]Keys // by resource: the keys of resources that want shared-secret tokens
+	Now        func() time.Time
+}
+
+// Issuer issues access tokens.
+type Issuer struct{ config Config }
+
+// New returns an issuer.
+func New(config Config) (*Issuer, error) {
+	if config.Issuer == "" || config.Keys == nil || config.Now == nil {
+		return nil, errors.New("token: an issuer, keys and a clock are required")
+	}
+	return &Issuer{config}, nil
+}
+
+// Ready returns an error unless every token that can be asked for could be signed now.
+func (i *Issuer) Ready(ctx context.Context) error {
+	if _, err := i.config.Keys(ctx); err != nil {
+		return fmt.Errorf("signing keys: %w", err)
+	}
+	for resource, keys := range i.config.SharedKeys {
+		if _, err := keys(ctx); err != nil {
+			return fmt.Errorf("shared secret of %s: %w", resource, err)
+		}
+	}
+	return nil
+}
+
+// Draft is a token that lacks only its signature. Only [Issuer.Draft] makes one.
+type Draft struct {
+	signer Signer
+	claims claims
+	extra  map[string]any
+	scope  oauth.Scope
+}
+
+// claims are those of RFC 9068 §2.2.
+type claims struct {
+	Issuer    string `json:"iss"`
+	Subject   string `json:"sub"`
+	Audience  any    `json:"aud"` // a string for one, an array for several (protocol W1)
+	ClientID  string `json:"client_id"`
+	IssuedAt  int64  `json:"iat"`
+	ExpiresAt int64  `json:"exp"`
+	ID        string `json:"jti"`
+	Scope     string `json:"scope"`
+}
+
+// Draft makes a draft of what was decided. The error is an *oauth.Error: temporarily_unavailable where there is no key.
+func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, error) {
+	if decision.IsZero() {
+		return Draft{}, &oauth.Error{Code: oauth.ServerError, Description: "nothing was decided"}
+	}
+	keys, err := i.keysFor(decision.Audience())
+	if err != nil {
+		return Draft{}, err
+	}
+	signer, err := keys(ctx)
+	if err != nil {
+		return Draft{}, oauth.Unavailable("signing_key_unavailable", err)
+	}
+	now := i.config.Now()
+	expires := now.Add(decision.Lifetime())
+	if limit := decision.NotAfter(); !limit.IsZero() && limit.Before(expires) {
+		expires = limit
+	}
+	// An assertion is still good for Skew after its exp; a token that ends with it would end in the past.
+	if !expires.After(now.Add(time.Second)) {
+		return Draft{}, &oauth.Error{Code: oauth.InvalidGrant, Description: "assertion: exp is too near for a token that ends with it", Reason: "expires_too_soon"}
+	}
+	return Draft{signer: signer, extra: decision.Claims(), scope: decision.Scope(), claims: claims{
+		Issuer:    i.config.Issuer,
+		Subject:   decision.Subject(),
+		Audience:  audience(decision.Audience()),
+		ClientID:  decision.ClientID(),
+		IssuedAt:  now.Unix(),
+		ExpiresAt: expires.Unix(),
+		ID:        rand.Text(),
+		Scope:     decision.Scope().String(),
+	}}, nil
+}
+
+// keysFor returns the keys that this audience can verify. A token for several has one signature only.
+func (i *Issuer) keysFor(audience []string) (Keys, error) {
+	keys := i.config.Keys
+	for _, resource := range audience {
+		shared, special := i.config.SharedKeys[resource]
+		if !special {
+			continue
+		}
+		if len(audience) > 1 {
+			return nil, &oauth.Error{
+				Code:        oauth.InvalidTarget,
+				Description: "one of these resources takes tokens of its own kind only; ask for one token each",
+				Reason:      "resources_differ",
+			}
+		}
+		keys = shared
+	}
+	return keys, nil
+}
+
+func audience(values []string) any {
+	if len(values) == 1 {
+		return values[0]
+	}
+	return values
+}
+
+// AccessToken is a signed access token.
+type AccessToken struct {
+	Token     oauth.Secret
+	Scope     oauth.Scope
+	ExpiresIn int64  // seconds from now
+	ID        string // jti, by which logs name it
+	ExpiresAt int64  // seconds since 1970
+}
+
+// Sign signs the draft. The error is an *oauth.Error.
+func (d Draft) Sign() (AccessToken, error) {
+	if d.signer == nil {
+		return AccessToken{}, &oauth.Error{Code: oauth.ServerError, Description: "there is no draft"}
+	}
+	text, err := d.encode()
+	if err != nil {
+		return AccessToken{}, &oauth.Error{Code: oauth.ServerError, Description: "the token could not be encoded", Cause: err}
+	}
+	signed, err := d.signer.Sign(Type, text)
+	if err != nil {
+		return AccessToken{}, oauth.Unavailable("signing_failed", err)
+	}
+	return AccessToken{
+		Token:     oauth.NewSecret(signed),
+		Scope:     d.scope,
+		ExpiresIn: d.claims.ExpiresAt - d.claims.IssuedAt,
+		ID:        d.claims.ID,
+		ExpiresAt: d.claims.ExpiresAt,
+	}, nil
+}
+
+// encode joins the further claims to the registered ones. The names cannot meet: the configuration refuses to map onto
+// a reserved name.
+func (d Draft) encode() ([]byte, error) {
+	text, err := json.Marshal(d.claims)
+	if err != nil || len(d.extra) == 0 {
+		return text, err
+	}
+	extra, err := json.Marshal(d.extra)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(text[:len(text)-1], ','), extra[1:]...), nil
+}

@@ -1,0 +1,122 @@
+package countersign
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"sync"
+	"time"
+
+	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/gcp"
+	"example.com/countersign/internal/server"
+	"example.com/countersign/internal/service"
+)
+
+// startEarly builds the service at once where the process was started to serve a function, as the platform does. The
+// signing keys then load while the framework starts, and a configuration with faults fails the deployment instead of
+// the first request. Elsewhere, in tests above all, nothing happens.
+func startEarly() {
+	if os.Getenv("FUNCTION_TARGET") != "" {
+		orExit()
+	}
+}
+
+// lazily returns the handler of one part of the service that the environment describes. The first call builds the
+// service, and every function of this process shares it.
+func lazily(part func(*server.Server) http.Handler) func() http.Handler {
+	return sync.OnceValue(func() http.Handler { return part(orExit().Server) })
+}
+
+// orExit ends the process where the configuration has faults: the platform then keeps the last good revision serving,
+// and the log says what to mend.
+func orExit() *service.Service {
+	built, err := fromEnvironment()
+	if err != nil {
+		log().Error("the configuration is refused", "error", err.Error())
+		os.Exit(1)
+	}
+	return built
+}
+
+var log = sync.OnceValue(func() *slog.Logger { return server.NewLog(os.Stderr) })
+
+// fromEnvironment builds the service that the environment describes: COUNTERSIGN_CONFIG names the configuration
+// (file:PATH), SECRET_MANAGER_EMULATOR_HOST a Secret Manager other than Google's, GOOGLE_CLOUD_PROJECT the project of
+// the request traces.
+var fromEnvironment = sync.OnceValues(func() (*service.Service, error) {
+	name, document, err := readConfiguration(os.Getenv("COUNTERSIGN_CONFIG"))
+	if err != nil {
+		return nil, err
+	}
+	secrets, err := gcp.NewSecretManager(gcp.SecretManagerConfig{EmulatorHost: os.Getenv("SECRET_MANAGER_EMULATOR_HOST")})
+	if err != nil {
+		return nil, err
+	}
+	configuration, faults := config.Load(name, document)
+	built, more := service.New(configuration, service.Surroundings{
+		Secrets: secrets.Source,
+		Folder:  filepath.Dir(name),
+		Now:     time.Now,
+		Log:     log(),
+		Version: Version(),
+		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"),
+	})
+	faults = append(faults, more...)
+	faults.Sort()
+	if err := faults.Err(); err != nil {
+		return nil, err
+	}
+	for _, warning := range configuration.Warnings {
+		log().Warn("the configuration has a dangerous choice", "warning", warning.Error())
+	}
+	built.Start()
+	return built, nil
+})
+
+// Where the configuration is, if the environment does not say: beside the source, which Google's builder moves.
+const (
+	defaultFile = "config.yaml"
+	sourceMoved = "serverless_function_source_code"
+)
+
+// readConfiguration reads the document that reference names. Its name is what faults are reported under.
+func readConfiguration(reference string) (name string, document []byte, err error) {
+	candidates := []string{defaultFile, filepath.Join(sourceMoved, defaultFile)}
+	if reference != "" {
+		path, isFile := strings.CutPrefix(reference, "file:")
+		if !isFile {
+			return "", nil, fmt.Errorf("COUNTERSIGN_CONFIG is %q; want file:PATH", reference)
+		}
+		candidates = []string{path}
+	}
+	for _, name = range candidates {
+		document, err = os.ReadFile(name)
+		if !errors.Is(err, os.ErrNotExist) {
+			break
+		}
+	}
+	if err != nil {
+		return "", nil, fmt.Errorf("the configuration cannot be read: %w (COUNTERSIGN_CONFIG=file:PATH says where it is)", err)
+	}
+	return name, document, nil
+}
+
+// Version returns the version of this program as the build recorded it.
+func Version() string {
+	info, known := debug.ReadBuildInfo()
+	if !known {
+		return "unknown"
+	}
+	for _, setting := range info.Settings {
+		if setting.Key == "vcs.revision" {
+			return setting.Value
+		}
+	}
+	return info.Main.Version
+}
