@@ -4,9 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 )
@@ -105,8 +105,8 @@ func (m *Memory) print(use Use) fingerprint {
 	text := make([]byte, 0, 256)
 	text = append(text, m.seed[:]...)
 	for _, part := range []string{string(use.Purpose), use.Party, use.ID} {
-		text = binary.BigEndian.AppendUint32(text, uint32(len(part)))
-		text = append(text, part...)
+		text = strconv.AppendInt(text, int64(len(part)), 10)
+		text = append(append(text, ':'), part...)
 	}
 	sum := sha256.Sum256(text)
 	return fingerprint(sum[:16])

@@ -41,7 +41,7 @@ type Ring struct {
 // rotation on time, and a disabled key is the exception that an operator can force by a new deployment.
 const (
 	staleFor    = 24 * time.Hour
-	loadTimeout = 10 * time.Second
+	loadTimeout = 5 * time.Second
 	retryAfter  = 2 * time.Second
 )
 

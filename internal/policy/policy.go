@@ -128,7 +128,7 @@ func (p *Policies) Decide(authorization grant.Authorization) (Decision, error) {
 // poses reports whether a foreign issuer vouches for a subject with the name of a client that did not send the request.
 func (p *Policies) poses(authorization grant.Authorization, subject string) bool {
 	client, named := authorization.Client()
-	return authorization.Party().Kind == grant.Issuer && p.isClient(subject) && !(named && client == subject)
+	return authorization.Party().Kind == grant.Issuer && p.isClient(subject) && (!named || client != subject)
 }
 
 // match is a rule whose condition holds, with the subject that it maps to.

@@ -43,13 +43,13 @@ func newKeySet(uri string, client *http.Client, now func() time.Time) (*keySet, 
 func (s *keySet) find(ctx context.Context, token *jose.Token) (jose.VerificationKey, error) {
 	keys, err := s.value.Get(ctx)
 	if err != nil {
-		return jose.VerificationKey{}, fmt.Errorf("fetching the JWK Set: %v", err)
+		return jose.VerificationKey{}, fmt.Errorf("fetching the JWK Set: %s", err.Error())
 	}
 	key, err := keys.Find(token)
 	if errors.Is(err, jose.ErrNoKey) {
 		// Perhaps the key is newer than what we have.
 		if keys, err = s.value.Reload(ctx, refetch); err != nil {
-			return jose.VerificationKey{}, fmt.Errorf("fetching the JWK Set: %v", err)
+			return jose.VerificationKey{}, fmt.Errorf("fetching the JWK Set: %s", err.Error())
 		}
 		key, err = keys.Find(token)
 	}

@@ -46,7 +46,7 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 	s.addParties(add, x)
 	level, message := slog.LevelInfo, "token granted"
 	if err != nil {
-		level, message = describeRefusal(add, status, err)
+		level, message = describeRefusal(add, status, err), "token refused"
 	} else {
 		add("decision", "granted")
 		add("jti", x.token.ID)
@@ -79,7 +79,7 @@ func (s *Server) addParties(add func(name, value string), x exchange) {
 }
 
 // describeRefusal says why, finer than the caller was told (protocol T8).
-func describeRefusal(add func(name, value string), status int, err error) (slog.Level, string) {
+func describeRefusal(add func(name, value string), status int, err error) slog.Level {
 	add("decision", "denied")
 	refusal, isRefusal := errors.AsType[*oauth.Error](err)
 	if !isRefusal {
@@ -96,9 +96,9 @@ func describeRefusal(add func(name, value string), status int, err error) (slog.
 		add("cause", refusal.Cause.Error())
 	}
 	if status >= http.StatusInternalServerError {
-		return slog.LevelError, "token refused"
+		return slog.LevelError
 	}
-	return slog.LevelWarn, "token refused"
+	return slog.LevelWarn
 }
 
 // clip bounds what a stranger can put into the log.

@@ -72,7 +72,7 @@ func (l Loaded) Find(ctx context.Context, token *jose.Token) (jose.VerificationK
 	keys, err := l.value.Get(ctx)
 	if err != nil {
 		// Not wrapped: a fault of a stored key is not a fault of the token, and must not pass for one.
-		return jose.VerificationKey{}, fmt.Errorf("getting keys: %v", err)
+		return jose.VerificationKey{}, fmt.Errorf("getting keys: %s", err.Error())
 	}
 	return keys.Find(token)
 }

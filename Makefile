@@ -1,0 +1,39 @@
+# What one does here. .ci/run calls these targets and nothing else.
+
+TOOLS = go tool -modfile=.ci/tools.mod
+FUZZTIME ?= 10s
+
+.PHONY: run test race fuzz lint vulnerabilities interop bench tidy check
+
+run: ## the whole system on this machine
+	go run ./localrun
+
+test: ## the README's second command
+	go test ./...
+
+race: ## the same with the race detector, in random order
+	go test -race -shuffle=on ./...
+
+fuzz: ## every fuzz target for FUZZTIME
+	.ci/fuzz $(FUZZTIME)
+
+lint: ## formatting, static checks, import rules
+	$(TOOLS) golangci-lint run
+	$(TOOLS) golangci-lint fmt --diff
+
+vulnerabilities: ## known vulnerabilities in what we call
+	.ci/vulnerabilities
+
+interop: ## other people's OAuth clients against the running system
+	testdata/interop/run
+
+bench: ## ratios, measured in one run on one core
+	go test ./internal/bench -run '^$$' -bench 'Floor|Clients' -cpu 1 -benchtime 3000x
+	go test ./internal/bench -run '^$$' -bench Memory -cpu 1 -benchtime 1000000x -timeout 30m
+
+tidy: ## go.mod and go.sum say what is used, and all builds elsewhere
+	go mod tidy -diff
+	GOOS=darwin go build ./...
+	GOOS=windows go build ./...
+
+check: test race lint vulnerabilities ## before a change is handed in

@@ -1,0 +1,157 @@
+package bench
+
+import (
+	"crypto"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/server"
+	"example.com/countersign/internal/service"
+)
+
+const issuer = "https://auth.example.com"
+
+// system is a whole authorization server with one client that is measured among others.
+type system struct {
+	handler http.Handler
+	key     jose.SigningKey
+	clock   atomic.Int64 // seconds since 1970
+	made    int
+}
+
+// newSystem builds a server whose own key and whose measured client's key have this algorithm.
+func newSystem(tb testing.TB, algorithm jose.Algorithm, clients int) *system {
+	tb.Helper()
+	folder := tb.TempDir()
+	s := &system{}
+	s.clock.Store(time.Now().Unix())
+	writeKey(tb, filepath.Join(folder, "signing.pem"), algorithm)
+	s.key = writeKey(tb, filepath.Join(folder, "client.pem"), algorithm)
+	configuration, faults := config.Load("bench.yaml", document(tb, s.key, algorithm, clients))
+	built, more := service.New(configuration, service.Surroundings{
+		Secrets: func(string) keys.Source { return nil },
+		Folder:  folder,
+		Now:     func() time.Time { return time.Unix(s.clock.Load(), 0) },
+		Log:     server.NewLog(io.Discard),
+		Version: "bench",
+	})
+	if faults = append(faults, more...); len(faults) > 0 {
+		tb.Fatal(faults)
+	}
+	s.handler = built.Server.Handler()
+	return s
+}
+
+func writeKey(tb testing.TB, path string, algorithm jose.Algorithm) jose.SigningKey {
+	tb.Helper()
+	key, err := jose.GenerateSigningKey(algorithm)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	text, err := key.EncodePrivateJWK()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	// Only the signing key may be in a folder of signing keys.
+	if filepath.Base(path) == "signing.pem" {
+		path = strings.TrimSuffix(path, ".pem") + ".jwk"
+	} else {
+		path = strings.TrimSuffix(path, ".pem") + ".private"
+	}
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return key
+}
+
+// document is a configuration with the measured client and others that have keys of their own.
+func document(tb testing.TB, key jose.SigningKey, algorithm jose.Algorithm, clients int) []byte {
+	tb.Helper()
+	var text strings.Builder
+	fmt.Fprintf(&text, "issuer: %s\nsigning_keys: {directory: ., algorithm: %s}\n", issuer, algorithm)
+	text.WriteString("resources:\n  - {id: 'https://api.example.com', scopes: [read, write]}\nclients:\n")
+	for i := range clients {
+		public := key.Verification()
+		if i > 0 {
+			other, err := jose.GenerateSigningKey(jose.EdDSA)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			public = other.Verification()
+		}
+		set, err := jose.EncodeKeySet(jose.KeySet{public})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		fmt.Fprintf(&text, "  - id: client-%d\n    authentication: private_key_jwt\n    keys: {jwks: '%s'}\n", i, set)
+		text.WriteString("    grants: [client_credentials]\n    allow: [{resource: 'https://api.example.com', scopes: [read, write]}]\n")
+	}
+	return []byte(text.String())
+}
+
+// form is the body of one token request with an assertion that has not been used.
+func (s *system) form(tb testing.TB) string {
+	tb.Helper()
+	s.made++
+	now := s.clock.Load()
+	claims, err := json.Marshal(map[string]any{
+		"iss": "client-0", "sub": "client-0", "aud": issuer,
+		"iat": now, "exp": now + 60, "jti": fmt.Sprintf("b2d9-%016x-%d", now, s.made),
+	})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	assertion, err := s.key.Sign("JWT", claims)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return url.Values{
+		"grant_type":            {oauth.ClientCredentials},
+		"client_assertion_type": {oauth.ClientAssertionTypeJWTBearer},
+		"client_assertion":      {assertion},
+		"scope":                 {"read"},
+	}.Encode()
+}
+
+// over serves handler on loopback and returns a function that posts one form to it.
+func over(tb testing.TB, handler http.Handler) func(form string) {
+	tb.Helper()
+	listening := httptest.NewServer(handler)
+	tb.Cleanup(listening.Close)
+	client := listening.Client()
+	return func(form string) {
+		response, err := client.Post(listening.URL+"/token", "application/x-www-form-urlencoded", strings.NewReader(form))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK {
+			tb.Fatalf("status %d, error %v, %s", response.StatusCode, err, body)
+		}
+	}
+}
+
+// private is the key in the form of the standard library.
+func private(tb testing.TB, algorithm jose.Algorithm) crypto.Signer {
+	tb.Helper()
+	signer, err := newPrivate(algorithm)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return signer
+}

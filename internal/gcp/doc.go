@@ -1,0 +1,8 @@
+// Package gcp is the only place that talks to Google Cloud. [SecretManager] keeps our signing keys and other secrets.
+//
+// Its types implement what other packages declare (a [keys.Source], for one), so that nothing outside imports a cloud
+// library and everything can be tested against servers on loopback; see internal/gcp/localsecrets.
+//
+// It must never put a payload into an error, a log line or a trace, never touch the network before it is used, and never
+// outlive the deadline of its caller's context.
+package gcp

@@ -1,0 +1,102 @@
+package gcp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+
+	"example.com/countersign/internal/keys"
+)
+
+// SecretManagerConfig says which Secret Manager to talk to.
+type SecretManagerConfig struct {
+	// EmulatorHost is the host:port of an emulator; it is what operators give as SECRET_MANAGER_EMULATOR_HOST. Empty means
+	// Google's own service, with TLS and Application Default Credentials.
+	//
+	// An emulator is spoken to in plaintext and without authentication: whoever answers at that address supplies the keys
+	// that sign our tokens. The process must only ever be pointed at an emulator that it trusts, on its own machine.
+	EmulatorHost string
+}
+
+// SecretManager reads and writes secrets in Google Secret Manager (or an emulator of it). It is safe for concurrent use.
+//
+// Secrets are named as projects/P/secrets/S, where P is a project's ID or number. Reading the versions of one needs the
+// permissions secretmanager.versions.list, .get and .access: roles/secretmanager.viewer for the first two, since
+// roles/secretmanager.secretAccessor has only the last. Without them Google answers PERMISSION_DENIED, also for a secret
+// that does not exist.
+//
+// Every method ends by the deadline of its context; where that has none, Google's library sets 60 s for each call.
+// A server that cannot be reached is waited for until then, so the error of an outage is the context's, with the reason in
+// its text.
+type SecretManager struct {
+	emulated bool
+	clients  lazyClient
+}
+
+// NewSecretManager checks the configuration. It does not touch the network and looks for no credentials: that is done by
+// the first call that needs them.
+func NewSecretManager(config SecretManagerConfig) (*SecretManager, error) {
+	m := new(SecretManager)
+	if config.EmulatorHost == "" {
+		m.clients.create = newGoogleClient
+		return m, nil
+	}
+	if !isHostPort(config.EmulatorHost) {
+		return nil, fmt.Errorf("the Secret Manager emulator's address %q is not of the form host:port", config.EmulatorHost)
+	}
+	m.emulated = true
+	m.clients.create = func() (*secretmanager.Client, error) { return newEmulatorClient(config.EmulatorHost) }
+	return m, nil
+}
+
+// isHostPort refuses above all a URL, which operators try first, and which would be dialled as if it were a name.
+func isHostPort(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" || strings.ContainsAny(host, "/@ ") {
+		return false
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && number != 0
+}
+
+// Close ends the connection, if there ever was one. Calls under way fail, and so does every later one.
+func (m *SecretManager) Close() error { return m.clients.close() }
+
+// Source returns one secret's versions as a [keys.Source].
+func (m *SecretManager) Source(secret string) keys.Source {
+	return secretSource{manager: m, secret: secret}
+}
+
+type secretSource struct {
+	manager *SecretManager
+	secret  string
+}
+
+func (s secretSource) Versions(ctx context.Context) ([]keys.Version, error) {
+	return s.manager.Versions(ctx, s.secret)
+}
+
+// splitSecretName takes projects/P/secrets/S apart. Google would refuse a wrong name as well, but with a message about
+// permissions; a secret with a location lives at another endpoint, which is not supported.
+func splitSecretName(secret string) (project, id string, err error) {
+	parts := strings.Split(secret, "/")
+	if len(parts) != 4 || parts[0] != "projects" || parts[1] == "" || parts[2] != "secrets" || parts[3] == "" {
+		return "", "", fmt.Errorf("%q is not a secret's name: want projects/P/secrets/S", secret)
+	}
+	return parts[1], parts[3], nil
+}
+
+// lastSegment returns the number of a version from its full name. Google's names carry the project's number where ours has
+// its ID, so that a name from an answer is never compared with, or used in place of, the configured one.
+func lastSegment(version string) (string, error) {
+	_, number, found := strings.Cut(version, "/versions/")
+	if !found || number == "" || number[0] == '0' || strings.Trim(number, "0123456789") != "" {
+		return "", errors.New("the answer has a version without a number")
+	}
+	return number, nil
+}

@@ -1,0 +1,175 @@
+package gcp
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"hash/crc32"
+	"slices"
+	"strings"
+
+	secretmanager "cloud.google.com/go/secretmanager/apiv1"
+	pb "cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
+	"github.com/googleapis/gax-go/v2"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/api/iterator"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"example.com/countersign/internal/keys"
+)
+
+// parallelAccesses bounds how many payloads of one secret are fetched at a time. A ring has two or three enabled versions;
+// the bound is for the secret that somebody forgot to clean up, so that it does not spend the project's quota at once.
+const parallelAccesses = 4
+
+// Versions returns all versions of the secret, oldest first, with the payloads of the enabled ones. Destroyed versions are
+// among them: Google lists them for as long as the secret exists.
+//
+// It is all or nothing. A version that is disabled or destroyed while the call runs is returned in its new state; any other
+// fault of one payload fails the call, because a ring that lacks a key without knowing it would refuse good tokens.
+func (m *SecretManager) Versions(ctx context.Context, secret string) ([]keys.Version, error) {
+	if _, _, err := splitSecretName(secret); err != nil {
+		return nil, err
+	}
+	client, err := m.clients.get(ctx)
+	if err != nil {
+		return nil, &secretError{doing: "connecting to read", secret: secret, cause: err}
+	}
+	r := versionReader{client: client, secret: secret, checksumOptional: m.emulated}
+	versions, err := patiently(ctx, func() ([]keys.Version, error) { return r.list(ctx) })
+	if err != nil {
+		return nil, &secretError{doing: "listing the versions of", secret: secret, cause: err}
+	}
+	if err := r.fillPayloads(ctx, versions); err != nil {
+		return nil, err
+	}
+	return versions, nil
+}
+
+// versionReader is one reading of one secret.
+type versionReader struct {
+	client           *secretmanager.Client
+	secret           string
+	checksumOptional bool // some emulators send no checksum; Google always does
+}
+
+func (r *versionReader) list(ctx context.Context) ([]keys.Version, error) {
+	pages := r.client.ListSecretVersions(ctx, &pb.ListSecretVersionsRequest{Parent: r.secret})
+	var versions []keys.Version
+	for {
+		listed, err := pages.Next()
+		if errors.Is(err, iterator.Done) {
+			// The numbers have no leading zeros, so the shorter one is the smaller one.
+			slices.SortFunc(versions, func(a, b keys.Version) int {
+				return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), strings.Compare(a.ID, b.ID))
+			})
+			return versions, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		version, err := versionOf(listed)
+		if err != nil {
+			return nil, err
+		}
+		versions = append(versions, version)
+	}
+}
+
+// versionOf refuses a version without a create time: the ring takes the age of a key from it, and the zero time would make
+// a key sign that no verifier has seen yet (protocol J2). A state that we do not know stays the zero State, which is unusable.
+func versionOf(listed *pb.SecretVersion) (keys.Version, error) {
+	number, err := lastSegment(listed.GetName())
+	if err != nil {
+		return keys.Version{}, err
+	}
+	if err := listed.GetCreateTime().CheckValid(); err != nil {
+		return keys.Version{}, errors.New("version " + number + " has no valid create time")
+	}
+	return keys.Version{ID: number, Created: listed.GetCreateTime().AsTime(), State: stateOf(listed.GetState())}, nil
+}
+
+func stateOf(state pb.SecretVersion_State) keys.State {
+	switch state {
+	case pb.SecretVersion_ENABLED:
+		return keys.Enabled
+	case pb.SecretVersion_DISABLED:
+		return keys.Disabled
+	case pb.SecretVersion_DESTROYED:
+		return keys.Destroyed
+	default:
+		return 0
+	}
+}
+
+func (r *versionReader) fillPayloads(ctx context.Context, versions []keys.Version) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(parallelAccesses)
+	for i := range versions {
+		if version := &versions[i]; version.State == keys.Enabled {
+			group.Go(func() error { return r.fillPayload(ctx, version) })
+		}
+	}
+	return group.Wait()
+}
+
+// fillPayload accesses one enabled version. Where that is refused, the version may have been disabled or destroyed since it
+// was listed, and is asked for its state; should that say enabled (it was enabled again), it is accessed once more.
+func (r *versionReader) fillPayload(ctx context.Context, version *keys.Version) error {
+	payload, err := r.access(ctx, version.ID)
+	if status.Code(err) == codes.FailedPrecondition {
+		if version.State, err = r.state(ctx, version.ID); err == nil && version.State == keys.Enabled {
+			payload, err = r.access(ctx, version.ID)
+		}
+	}
+	if err != nil {
+		return &secretError{doing: "reading version " + version.ID + " of", secret: r.secret, cause: err}
+	}
+	version.Payload = payload
+	return nil
+}
+
+func (r *versionReader) access(ctx context.Context, number string) ([]byte, error) {
+	request := &pb.AccessSecretVersionRequest{Name: r.secret + "/versions/" + number}
+	answer, err := patiently(ctx, func() (*pb.AccessSecretVersionResponse, error) {
+		// The library retries only this call, with pauses of up to 2 s, then 4 s, up to a minute; and when the context ends in
+		// such a pause it forgets what it was waiting for. Without its retry, patiently decides as for every other call.
+		return r.client.AccessSecretVersion(ctx, request, gax.WithRetry(nil))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return r.verified(answer.GetPayload())
+}
+
+// verified checks what Google recommends to check (Secret Manager, "Data integrity assurance"). A key that was damaged on
+// its way would otherwise be reported as one that does not parse, and be skipped.
+func (r *versionReader) verified(payload *pb.SecretPayload) ([]byte, error) {
+	if payload == nil {
+		return nil, errors.New("the answer has no payload")
+	}
+	if payload.DataCrc32C == nil && r.checksumOptional {
+		return payload.GetData(), nil
+	}
+	if payload.DataCrc32C == nil || payload.GetDataCrc32C() != checksum(payload.GetData()) {
+		return nil, errors.New("the payload does not match its checksum")
+	}
+	return payload.GetData(), nil
+}
+
+func (r *versionReader) state(ctx context.Context, number string) (keys.State, error) {
+	request := &pb.GetSecretVersionRequest{Name: r.secret + "/versions/" + number}
+	version, err := patiently(ctx, func() (*pb.SecretVersion, error) {
+		return r.client.GetSecretVersion(ctx, request)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return stateOf(version.GetState()), nil
+}
+
+// checksum is CRC32C, as the int64 that Secret Manager carries it in.
+func checksum(data []byte) int64 {
+	return int64(crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)))
+}
