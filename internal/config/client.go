@@ -1,0 +1,107 @@
+package config
+
+import "slices"
+
+// readClient reads one registered client.
+func readClient(v value, parties register, rules ruleReader) Client {
+	m := v.mapping()
+	defer m.refuseOthers()
+	id := m.required("id")
+	c := Client{
+		At:              m.at(),
+		ID:              id.identifier(),
+		Disabled:        m.optional("disabled").flag(),
+		Authentication:  m.required("authentication").oneOf("", authenticationMethods()...),
+		Secrets:         readSecrets(m.optional("secrets")),
+		ClientAssertion: readClientAssertion(m.optional("client_assertion")),
+		Grants:          distinct(m.required("grants"), readGrant),
+		Assertion:       readOwnAssertion(m.optional("assertion")),
+		Allow:           list(m.optional("allow"), rules.read),
+	}
+	c.Keys = readKeys(m.optional("keys"), keysFor(c.Authentication))
+	parties.enter(id, c.ID)
+	checkAuthentication(m, c)
+	checkGrants(m, c)
+	checkRules(m, c)
+	return c
+}
+
+func authenticationMethods() []string {
+	return []string{PrivateKeyJWT, ClientSecretJWT, ClientSecretBasic, ClientSecretPost, NoAuthentication}
+}
+
+func readGrant(v value) string {
+	return v.oneOf("", ClientCredentials, JWTBearer)
+}
+
+// readSecrets reads one hash, or two while a client changes from one secret to the next.
+func readSecrets(v value) []SecretHash {
+	hashes := list(v, secretHash)
+	if len(hashes) > 2 {
+		v.fault("has %d hashes; keep two at most, the current one and the next", len(hashes))
+	}
+	return hashes
+}
+
+// keysFor returns what verifies a client's assertions. A client that authenticates without them can still sign
+// assertions for the JWT authorization grant, in either way.
+func keysFor(authentication string) keyKind {
+	switch authentication {
+	case PrivateKeyJWT:
+		return publicKeys
+	case ClientSecretJWT:
+		return sharedSecret
+	}
+	return anyKeys
+}
+
+// checkAuthentication holds a client to the fields that its method uses. A credential beside them is refused and not
+// ignored: one who wrote it believes that it protects something (protocol C1, C2).
+func checkAuthentication(m *mapping, c Client) {
+	switch c.Authentication {
+	case PrivateKeyJWT, ClientSecretJWT:
+		m.need("keys", "%s verifies the client's assertions with them", c.Authentication)
+		m.forbid("secrets", "%s compares no secrets", c.Authentication)
+	case ClientSecretBasic, ClientSecretPost:
+		m.need("secrets", "%s compares the client's secret with these hashes", c.Authentication)
+		m.forbid("client_assertion", "%s reads no client assertion", c.Authentication)
+	case NoAuthentication:
+		m.forbid("secrets", "authentication is none")
+		m.forbid("client_assertion", "authentication is none")
+		if slices.Contains(c.Grants, ClientCredentials) {
+			m.place("grants").fault("has %s, but a client without authentication can only have %s",
+				ClientCredentials, JWTBearer)
+		}
+	}
+}
+
+// checkGrants holds a client to the fields that its grants use.
+func checkGrants(m *mapping, c Client) {
+	if len(c.Grants) == 0 || c.Authentication == "" {
+		return // A fault has been reported, and these would only follow from it.
+	}
+	asserts := slices.Contains(c.Grants, JWTBearer)
+	if !asserts {
+		m.forbid("assertion", "the client does not have the grant %s", JWTBearer)
+	}
+	if keysFor(c.Authentication) != anyKeys {
+		return // The method needs the keys already.
+	}
+	if !asserts {
+		m.forbid("keys", "nothing that the client may do is verified with them")
+	} else if m.has("assertion") {
+		m.need("keys", "they verify the assertions that the client makes for itself")
+	}
+}
+
+// checkRules asks for rules where they can apply: to a client that can get a token on its own word. One that only brings
+// the assertions of others gets what the rules of their issuers allow.
+func checkRules(m *mapping, c Client) {
+	ownWord := !slices.Equal(c.Grants, []string{JWTBearer}) || m.has("keys")
+	switch {
+	case ownWord:
+		m.need("allow", "no rule, no token")
+	case m.has("allow"):
+		m.place("allow").warn("is never used: the client has no keys, so it only brings assertions of issuers, whose rules decide")
+	}
+}

@@ -1,0 +1,175 @@
+// Package config reads the one YAML document that says who may get which token, and hands on a checked [Config].
+//
+// Every fault of a document is found in one reading and named with its line, so that an operator mends a file once.
+// The package knows form: types, ranges, names that must exist elsewhere in the document. What needs another package
+// to judge (does this key parse, does this condition compile) is judged where the parts are built, with the [Position]
+// that each such value carries.
+//
+// It must never give "empty" the meaning "unchecked", and it must never accept a field that it does not know.
+package config
+
+import "time"
+
+// Position is a place in the document, for faults that are found after parsing. Its zero value says: not written there.
+type Position struct {
+	Line     int    // counted from 1
+	Path     string // for example clients[0].allow[1].if; empty for the document as a whole
+	Document string // the name that the document was loaded under, for example config.yaml
+}
+
+// Config is the whole document. A Config that came back without faults satisfies every comment below.
+type Config struct {
+	Issuer          string        // issuer identifier, https (http only on a loopback host), no query or fragment (RFC 8414 §2)
+	SigningKeys     SigningKeys   // the key ring that signs access tokens
+	AccessTokens    AccessTokens  // what holds for every access token unless a rule or resource says otherwise
+	ClockSkew       time.Duration // the clock difference that is forgiven; 10 s unless set, 60 s at most
+	Troubleshooting Troubleshooting
+	Resources       []Resource // the APIs that tokens are for; at least one
+	Clients         []Client
+	Issuers         []Issuer
+	Warnings        Faults // what is allowed and dangerous: to be logged at start, never a reason to refuse the document
+}
+
+// SigningKeys says where our own private keys are. Exactly one of Secret and Directory is set.
+type SigningKeys struct {
+	At        Position
+	Secret    string // projects/P/secrets/S: each enabled version holds one private key
+	Directory string // a folder of private keys, one a file; relative to the document's own folder
+	Algorithm string // the JWS algorithm that tokens are signed with and new keys are made for; ES256 unless set
+}
+
+// AccessTokens are the defaults for issued tokens.
+type AccessTokens struct {
+	Lifetime time.Duration // 10 m unless set
+}
+
+// Troubleshooting turns on what helps to bring a client up and does not belong in production.
+type Troubleshooting struct {
+	At       Position
+	RecToken bool // echo the verified assertion's claims as rec_token (protocol G9)
+}
+
+// Resource is one API that tokens are for.
+type Resource struct {
+	At           Position
+	ID           string              // absolute URI without fragment: the resource parameter and the token's aud (RFC 8707 §2)
+	Scopes       []string            // every scope that this API knows; at least one
+	AccessTokens ResourceAccessToken // how this API wants its tokens; the zero value is the normal way
+}
+
+// ResourceAccessToken is the explicit exception for an API that can only verify shared-secret tokens (protocol W2).
+type ResourceAccessToken struct {
+	At           Position
+	Algorithm    string // HS256, HS384, HS512; empty: the service's signing keys
+	SharedSecret string // projects/P/secrets/S, set exactly where Algorithm is
+}
+
+// The ways a client can authenticate (RFC 6749 §2.3, OpenID Connect Core §9).
+const (
+	PrivateKeyJWT     = "private_key_jwt"
+	ClientSecretJWT   = "client_secret_jwt"
+	ClientSecretBasic = "client_secret_basic"
+	ClientSecretPost  = "client_secret_post"
+	NoAuthentication  = "none"
+)
+
+// The grants that a client can be registered for, by their grant_type values.
+const (
+	ClientCredentials = "client_credentials"
+	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+)
+
+// Client is one registered client.
+type Client struct {
+	At              Position
+	ID              string
+	Disabled        bool            // refuse it as if it were unknown
+	Authentication  string          // exactly one method
+	Keys            Keys            // what verifies its assertions; with none it can only bring those of others
+	Secrets         []SecretHash    // one or two hashes, for client_secret_basic and client_secret_post
+	ClientAssertion ClientAssertion // how its client assertions look
+	Grants          []string        // grant_type values; at least one
+	Assertion       Assertion       // how the grant assertions look that it makes for itself (protocol G2)
+	Allow           []Rule
+}
+
+// SecretHash is an argon2id (PHC string) or bcrypt hash of a client secret.
+type SecretHash struct {
+	At   Position
+	Hash string
+}
+
+// Keys says where somebody else's keys come from. Exactly one of JWKS, PEM, File, Secret and SharedSecret is set,
+// or none where the registration needs no key.
+type Keys struct {
+	At           Position
+	JWKS         []byte // a JWK Set (RFC 7517 §5) as JSON, however it was written in the document
+	PEM          string // one or more public keys (SPKI, RFC 7468 §13)
+	File         string // a file that holds a JWK Set or PEM; relative to the document's own folder
+	Secret       string // projects/P/secrets/S that holds a JWK Set or PEM
+	SharedSecret string // projects/P/secrets/S, each enabled version of which is an HMAC key (kid: its version number)
+	Algorithm    string // the one algorithm of keys that do not name theirs; for SharedSecret HS256, HS384 or HS512
+}
+
+// IsZero reports whether no source of keys is given.
+func (k Keys) IsZero() bool {
+	return k.JWKS == nil && k.PEM == "" && k.File == "" && k.Secret == "" && k.SharedSecret == ""
+}
+
+// ClientAssertion bounds the assertions that a client authenticates with (RFC 7523 §2.2).
+type ClientAssertion struct {
+	At          Position
+	Audience    string        // the one aud value accepted; the issuer identifier unless set (protocol C4)
+	MaxLifetime time.Duration // how far ahead exp may be; 10 m unless set
+	JTIOptional bool          // jti: optional
+}
+
+// Assertion bounds the assertions of a JWT authorization grant (RFC 7523 §2.1).
+type Assertion struct {
+	At                Position
+	Audiences         []string      // accepted besides the issuer identifier and the token endpoint URL (protocol G4)
+	Types             []string      // explicit typ values accepted besides JWT
+	MaxLifetime       time.Duration // how far ahead exp may be; 1 h unless set
+	JTIRequired       bool          // jti: required
+	SubjectFromIssuer bool          // subject: issuer — the assertion has no sub and its iss is the subject (protocol G3)
+	ScopeFromClaim    bool          // scope: claim — the request's scope is in the assertion, not in the form
+}
+
+// What the request of a JWT authorization grant must say of its client (protocol G1).
+const (
+	ClientNotNeeded     = "optional"      // it may identify or authenticate a client, or none
+	ClientIdentified    = "identified"    // client_id at least
+	ClientAuthenticated = "authenticated" // client authentication
+)
+
+// Issuer is somebody who may vouch for others with a JWT authorization grant.
+type Issuer struct {
+	At        Position
+	Issuer    string // compared with iss, character by character
+	Disabled  bool   // refuse it as if it were unknown
+	Keys      Keys
+	Assertion Assertion // written flat in the document
+	Client    string    // ClientNotNeeded unless set
+	Allow     []Rule
+}
+
+// Expression is CEL source.
+type Expression struct {
+	At   Position
+	Text string // empty: not given
+}
+
+// Rule allows one thing. No matching rule, no token.
+type Rule struct {
+	At                   Position
+	Disabled             bool
+	If                   Expression            // bool over claims; not given: matches always
+	Subject              Expression            // string over claims; not given: the sub (or, where the trust says so, the iss)
+	Resource             string                // a Resource's ID
+	Scopes               []string              // what may be granted; each is one of the resource's
+	DefaultScopes        []string              // granted where none is requested; Scopes unless set, and always within them
+	Lifetime             time.Duration         // AccessTokens.Lifetime unless set
+	Narrow               bool                  // grant the allowed part of the requested scope instead of refusing the rest
+	ExpiresWithAssertion bool                  // the token ends no later than the assertion (protocol S3)
+	Claims               map[string]Expression // copied into the token, by claim name; never a reserved one
+}

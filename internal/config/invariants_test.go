@@ -1,0 +1,241 @@
+package config_test
+
+import (
+	"encoding/json"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"example.com/countersign/internal/config"
+)
+
+// checkInvariants holds a Config without faults to the comments of its types. It is written from them and not from the
+// code that reads documents, so that the two can disagree.
+func checkInvariants(t *testing.T, c *config.Config) {
+	t.Helper()
+	i := invariants{T: t, config: c, scopes: map[string][]string{}, parties: map[string]bool{c.Issuer: true}}
+	i.service()
+	for _, resource := range c.Resources {
+		i.resource(resource)
+	}
+	for _, client := range c.Clients {
+		i.party(client.ID)
+		i.client(client)
+	}
+	for _, issuer := range c.Issuers {
+		i.party(issuer.Issuer)
+		i.issuer(issuer)
+	}
+}
+
+type invariants struct {
+	*testing.T
+	config  *config.Config
+	scopes  map[string][]string // by resource
+	parties map[string]bool     // what an iss can name
+}
+
+// must reports what a Config promises and does not keep.
+func (i invariants) must(kept bool, promise string, of any) {
+	i.Helper()
+	if !kept {
+		i.Errorf("%s: %#v", promise, of)
+	}
+}
+
+func (i invariants) service() {
+	c := i.config
+	u, err := url.Parse(c.Issuer)
+	i.must(err == nil && u.Host != "" && u.User == nil, "the issuer is a URL with a host", c.Issuer)
+	i.must(strings.HasPrefix(c.Issuer, "https://") ||
+		strings.HasPrefix(c.Issuer, "http://") && contains([]string{"127.0.0.1", "::1", "localhost"}, u.Hostname()),
+		"the issuer is https, or http on this machine", c.Issuer)
+	i.must(!strings.ContainsAny(c.Issuer, "?# \n"), "the issuer has no query and fragment", c.Issuer)
+	i.must((c.SigningKeys.Secret == "") != (c.SigningKeys.Directory == ""), "exactly one place of signing keys", c.SigningKeys)
+	i.must(c.SigningKeys.Secret == "" || secretName(c.SigningKeys.Secret), "the name of a secret", c.SigningKeys)
+	i.must(asymmetric(c.SigningKeys.Algorithm), "an asymmetric algorithm", c.SigningKeys)
+	i.must(c.ClockSkew >= 0 && c.ClockSkew <= time.Minute, "a clock skew of a minute at most", c.ClockSkew)
+	i.lifetime(c.AccessTokens.Lifetime)
+	i.must(len(c.Resources) > 0, "at least one resource", c.Resources)
+}
+
+func (i invariants) resource(r config.Resource) {
+	u, err := url.Parse(r.ID)
+	i.must(err == nil && u.Scheme != "" && !strings.Contains(r.ID, "#"), "an absolute URI without fragment", r.ID)
+	i.must(i.scopes[r.ID] == nil, "a resource has an id of its own", r.ID)
+	i.must(len(r.Scopes) > 0, "a resource has scopes", r)
+	i.distinct(r.Scopes)
+	for _, scope := range r.Scopes {
+		for _, b := range []byte(scope) {
+			i.must(b > ' ' && b < 0x7F && b != '"' && b != '\\', "a scope is a scope token", scope)
+		}
+	}
+	i.scopes[r.ID] = r.Scopes
+	own := r.AccessTokens
+	i.must((own.Algorithm == "") == (own.SharedSecret == ""), "an algorithm and a shared secret go together", own)
+	i.must(own.Algorithm == "" || symmetric(own.Algorithm) && secretName(own.SharedSecret), "an HMAC key", own)
+}
+
+func (i invariants) party(name string) {
+	i.must(!i.parties[name], "an iss names one party", name)
+	i.parties[name] = true
+	i.printable(name)
+}
+
+func (i invariants) client(c config.Client) {
+	i.must(len(c.Grants) > 0, "a client has a grant", c.ID)
+	i.distinct(c.Grants)
+	for _, grant := range c.Grants {
+		i.must(grant == config.ClientCredentials || grant == config.JWTBearer, "a known grant", grant)
+	}
+	asserts := contains(c.Grants, config.JWTBearer)
+	i.must(asserts || c.Assertion.At == config.Position{}, "an assertion only with its grant", c.ID)
+	i.must(c.Assertion.At == config.Position{} || !c.Keys.IsZero(), "own assertions are verified with keys", c.ID)
+	i.authentication(c, asserts)
+	if !c.Keys.IsZero() {
+		i.keys(c.Keys)
+	}
+	if c.ClientAssertion.Audience != "" {
+		i.printable(c.ClientAssertion.Audience)
+	}
+	i.lifetime(c.ClientAssertion.MaxLifetime)
+	i.assertion(c.Assertion)
+	i.rules(c.Allow)
+}
+
+func (i invariants) authentication(c config.Client, asserts bool) {
+	hashes := len(c.Secrets)
+	written := c.ClientAssertion.At != config.Position{}
+	switch c.Authentication {
+	case config.PrivateKeyJWT:
+		i.must(!c.Keys.IsZero() && c.Keys.SharedSecret == "", "private_key_jwt has public keys", c)
+		i.must(hashes == 0, "private_key_jwt has no secrets", c)
+	case config.ClientSecretJWT:
+		i.must(c.Keys.SharedSecret != "", "client_secret_jwt has a shared secret", c)
+		i.must(hashes == 0, "client_secret_jwt has no hashes", c)
+	case config.ClientSecretBasic, config.ClientSecretPost:
+		i.must(hashes == 1 || hashes == 2, "a client with a secret has one or two hashes", c)
+		i.must(!written, "a client with a secret has no client assertion", c)
+		i.must(asserts || c.Keys.IsZero(), "keys are there to verify something", c)
+	case config.NoAuthentication:
+		i.must(hashes == 0 && !written, "a client without authentication has no credentials", c)
+		i.must(asserts && len(c.Grants) == 1, "a client without authentication has the JWT grant alone", c)
+	default:
+		i.Errorf("a client authenticates in a way that does not exist: %q", c.Authentication)
+	}
+	for _, secret := range c.Secrets {
+		i.must(strings.HasPrefix(secret.Hash, "$argon2id$") || strings.HasPrefix(secret.Hash, "$2"), "a hash", secret)
+		i.must(secret.At.Line > 0, "a hash has a place", secret)
+	}
+}
+
+func (i invariants) issuer(s config.Issuer) {
+	i.must(!s.Keys.IsZero(), "an issuer has keys", s.Issuer)
+	i.keys(s.Keys)
+	i.assertion(s.Assertion)
+	i.must(contains([]string{config.ClientNotNeeded, config.ClientIdentified, config.ClientAuthenticated}, s.Client),
+		"a known demand on the client", s.Client)
+	i.rules(s.Allow)
+}
+
+func (i invariants) assertion(a config.Assertion) {
+	i.lifetime(a.MaxLifetime)
+	for _, names := range [][]string{a.Audiences, a.Types} {
+		i.distinct(names)
+		for _, name := range names {
+			i.printable(name)
+		}
+	}
+}
+
+func (i invariants) keys(k config.Keys) {
+	sources := 0
+	for _, given := range []bool{k.JWKS != nil, k.PEM != "", k.File != "", k.Secret != "", k.SharedSecret != ""} {
+		if given {
+			sources++
+		}
+	}
+	i.must(sources == 1, "exactly one source of keys", k)
+	i.must(k.At.Line > 0, "keys have a place", k)
+	i.must(k.Secret == "" || secretName(k.Secret), "the name of a secret", k)
+	if k.SharedSecret != "" {
+		i.must(secretName(k.SharedSecret) && symmetric(k.Algorithm), "a shared secret has its algorithm", k)
+	} else {
+		i.must(k.Algorithm == "" || asymmetric(k.Algorithm), "public keys have an asymmetric algorithm", k)
+	}
+	if k.JWKS != nil {
+		var set struct{ Keys []json.RawMessage }
+		i.must(json.Unmarshal(k.JWKS, &set) == nil && len(set.Keys) > 0, "a JWK Set is JSON with keys", string(k.JWKS))
+	}
+}
+
+func (i invariants) rules(rules []config.Rule) {
+	i.must(len(rules) > 0, "there is a rule", rules)
+	for _, r := range rules {
+		i.must(r.At.Line > 0, "a rule has a place", r)
+		i.must(len(r.Scopes) > 0 && within(r.Scopes, i.scopes[r.Resource]), "scopes are within the resource's", r)
+		i.must(len(r.DefaultScopes) > 0 && within(r.DefaultScopes, r.Scopes), "default scopes are within the rule's", r)
+		i.distinct(r.Scopes)
+		i.distinct(r.DefaultScopes)
+		i.lifetime(r.Lifetime)
+		i.must((r.If.Text == "") == (r.If.At.Line == 0), "a condition has a place", r)
+		i.must((r.Subject.Text == "") == (r.Subject.At.Line == 0), "a subject has a place", r)
+		for name, source := range r.Claims {
+			i.must(name != "" && source.Text != "" && source.At.Line > 0, "a claim has a name, a source and a place", r)
+			i.must(!contains(strings.Fields("iss sub aud exp iat nbf jti client_id cnf scope act may_act"), name),
+				"a claim is not a reserved one", name)
+		}
+	}
+}
+
+func (i invariants) lifetime(d time.Duration) {
+	i.Helper()
+	i.must(d > 0 && d <= 365*24*time.Hour && d%time.Second == 0, "a lifetime is whole seconds, within a year", d)
+}
+
+func (i invariants) printable(name string) {
+	i.Helper()
+	i.must(name != "", "a name is not empty", name)
+	for _, b := range []byte(name) {
+		i.must(b >= ' ' && b <= '~', "a name is printable ASCII", name)
+	}
+}
+
+func (i invariants) distinct(names []string) {
+	i.Helper()
+	for n, name := range names {
+		i.must(!contains(names[:n], name), "nothing is listed twice", names)
+	}
+}
+
+func within(names, allowed []string) bool {
+	for _, name := range names {
+		if !contains(allowed, name) {
+			return false
+		}
+	}
+	return true
+}
+
+func contains(names []string, name string) bool {
+	for _, n := range names {
+		if n == name {
+			return true
+		}
+	}
+	return false
+}
+
+func symmetric(algorithm string) bool {
+	return contains(strings.Fields("HS256 HS384 HS512"), algorithm)
+}
+
+func asymmetric(algorithm string) bool {
+	return contains(strings.Fields("ES256 ES384 ES512 PS256 PS384 PS512 RS256 RS384 RS512 EdDSA"), algorithm)
+}
+
+func secretName(name string) bool {
+	parts := strings.Split(name, "/")
+	return len(parts) == 4 && parts[0] == "projects" && parts[1] != "" && parts[2] == "secrets" && parts[3] != ""
+}

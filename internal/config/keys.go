@@ -1,0 +1,146 @@
+package config
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// signatureAlgorithms are the asymmetric algorithms of protocol A2.
+func signatureAlgorithms() []string {
+	return []string{
+		"ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512", "EdDSA",
+	}
+}
+
+// macAlgorithms are the algorithms of protocol A2 that need a shared secret.
+func macAlgorithms() []string {
+	return []string{"HS256", "HS384", "HS512"}
+}
+
+// A keyKind says what keys are good for where they are registered. An HMAC key where a public key is expected is how
+// algorithms are confused (RFC 8725 §2.1), so the two never stand for each other.
+type keyKind int
+
+const (
+	anyKeys keyKind = iota
+	publicKeys
+	sharedSecret
+)
+
+// readKeys reads where somebody else's keys come from.
+func readKeys(v value, wanted keyKind) Keys {
+	m := v.mapping()
+	defer m.refuseOthers()
+	m.exactlyOne("jwks", "pem", "file", "secret", "shared_secret")
+	k := Keys{
+		At:           m.at(),
+		JWKS:         readJWKS(m.optional("jwks")),
+		PEM:          m.optional("pem").text(),
+		File:         m.optional("file").filename(),
+		Secret:       m.optional("secret").secretName(),
+		SharedSecret: m.optional("shared_secret").secretName(),
+	}
+	switch {
+	case m.has("shared_secret"):
+		k.Algorithm = readKeyAlgorithm(m.required("algorithm"), "a shared secret", macAlgorithms())
+		m.place("shared_secret").warn("is shared: this service can make what it verifies, and a leak on either side " +
+			"is enough; prefer public keys")
+	case wanted == sharedSecret:
+		k.Algorithm = readKeyAlgorithm(m.optional("algorithm"), "a shared secret", macAlgorithms())
+		m.need("shared_secret", "client_secret_jwt has no other key")
+	default:
+		k.Algorithm = readKeyAlgorithm(m.optional("algorithm"), "public keys", signatureAlgorithms())
+	}
+	if wanted == publicKeys {
+		m.forbid("shared_secret", "private_key_jwt needs public keys: jwks, pem, file or secret")
+	}
+	return k
+}
+
+// readKeyAlgorithm reads an algorithm and holds it to the kind of key that it is for.
+func readKeyAlgorithm(v value, keys string, fitting []string) string {
+	algorithm := v.oneOf("", slices.Concat(signatureAlgorithms(), macAlgorithms())...)
+	if algorithm != "" && !slices.Contains(fitting, algorithm) {
+		v.fault("is %s, which is not for %s; use one of %s", quote(algorithm), keys, strings.Join(fitting, ", "))
+	}
+	return algorithm
+}
+
+// readJWKS reads a JWK Set, written as YAML or as a string of JSON, and returns it as JSON (RFC 7517 §5).
+func readJWKS(v value) []byte {
+	if v.node == nil {
+		return nil
+	}
+	var set []byte
+	if v.node.Kind == yaml.MappingNode {
+		set = appendJSON(nil, v)
+	} else {
+		set = []byte(v.text())
+	}
+	if len(set) == 0 || string(set) == "{}" {
+		return nil // A fault has been reported.
+	}
+	// The gate that every key passes later is stricter; here the document's form is at stake.
+	var members map[string]json.RawMessage
+	var keys []json.RawMessage
+	if json.Unmarshal(set, &members) != nil || json.Unmarshal(members["keys"], &keys) != nil || len(keys) == 0 {
+		v.fault("is not a JWK Set; write {keys: [{kty: …}]}, as YAML or as a string of JSON (RFC 7517 §5)")
+	}
+	return set
+}
+
+// appendJSON appends what is written in YAML as the JSON that it looks like. It refuses what would change on the way:
+// 0x1F, 1_000 and .inf are numbers in YAML only.
+func appendJSON(out []byte, v value) []byte {
+	switch {
+	case v.node == nil:
+		return append(out, "null"...) // A fault has been reported.
+	case v.node.Kind == yaml.MappingNode:
+		return appendObject(out, v.mapping())
+	case v.node.Kind == yaml.SequenceNode:
+		return appendArray(out, v.items())
+	}
+	switch v.node.ShortTag() {
+	case "!!bool", "!!int", "!!float":
+		if json.Valid([]byte(v.node.Value)) {
+			return append(out, v.node.Value...)
+		}
+	}
+	return appendString(out, v.text())
+}
+
+func appendObject(out []byte, m *mapping) []byte {
+	out = append(out, '{')
+	first := true
+	for name, member := range m.all() {
+		if !first {
+			out = append(out, ',')
+		}
+		first = false
+		out = append(appendString(out, name), ':')
+		out = appendJSON(out, member)
+	}
+	return append(out, '}')
+}
+
+func appendArray(out []byte, items []value) []byte {
+	out = append(out, '[')
+	for i, item := range items {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = appendJSON(out, item)
+	}
+	return append(out, ']')
+}
+
+func appendString(out []byte, text string) []byte {
+	quoted, err := json.Marshal(text)
+	if err != nil { // json.Marshal fails for no string.
+		return append(out, `""`...)
+	}
+	return append(out, quoted...)
+}
