@@ -74,8 +74,8 @@ func (v value) fault(format string, args ...any) {
 }
 
 // warn reports what is allowed and dangerous, in words that follow the value's name.
-func (v value) warn(format string, args ...any) {
-	v.findings.warn(v.position(), v.subject()+" "+fmt.Sprintf(format, args...))
+func (v value) warn(problem string) {
+	v.findings.warn(v.position(), v.subject()+" "+problem)
 }
 
 func (v value) subject() string {

@@ -34,8 +34,8 @@ func allow(name, input string) verdict { return verdict{name, input, nil} }
 
 func deny(name, input string, because error) verdict { return verdict{name, input, because} }
 
-// someError stands for whatever error comes: where the error has no name outside of the package.
-var someError = errors.New("any error")
+// errAny stands for whatever error comes: where the error has no name outside of the package.
+var errAny = errors.New("any error")
 
 // judge holds decide to the verdicts.
 func judge(t *testing.T, decide func(input string) error, verdicts ...verdict) {
@@ -44,7 +44,7 @@ func judge(t *testing.T, decide func(input string) error, verdicts ...verdict) {
 		t.Run(verdict.name, func(t *testing.T) {
 			t.Helper()
 			err := decide(verdict.input)
-			if verdict.refusal == someError && err != nil {
+			if errors.Is(verdict.refusal, errAny) && err != nil {
 				return
 			}
 			if !errors.Is(err, verdict.refusal) {

@@ -2,6 +2,7 @@ package jose
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math"
 	"strings"
@@ -27,7 +28,7 @@ func decodeObject(text []byte) (map[string]any, error) {
 	if err != nil {
 		return nil, ErrJSON
 	}
-	if _, err := decoder.ReadToken(); err != io.EOF {
+	if _, err := decoder.ReadToken(); !errors.Is(err, io.EOF) {
 		return nil, ErrJSON
 	}
 	return value.(map[string]any), nil

@@ -15,6 +15,7 @@
 package localsecrets
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -60,7 +61,7 @@ func Start(config Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the local Secret Manager: %w", err)
 	}
-	listener, err := net.Listen("tcp", listen)
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", listen)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the local Secret Manager: %w", err), kept.close())
 	}
