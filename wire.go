@@ -59,7 +59,7 @@ var fromEnvironment = sync.OnceValues(func() (*service.Service, error) {
 		return nil, err
 	}
 	configuration, faults := config.Load(name, document)
-	built, more := service.New(configuration, service.Surroundings{
+	built, inParts := service.New(configuration, service.Surroundings{
 		Secrets: secrets.Source,
 		Folder:  filepath.Dir(name),
 		Now:     time.Now,
@@ -67,9 +67,7 @@ var fromEnvironment = sync.OnceValues(func() (*service.Service, error) {
 		Version: Version(),
 		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"),
 	})
-	faults = append(faults, more...)
-	faults.Sort()
-	if err := faults.Err(); err != nil {
+	if err := service.Join(faults, inParts).Err(); err != nil {
 		return nil, err
 	}
 	for _, warning := range configuration.Warnings {

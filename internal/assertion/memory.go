@@ -56,10 +56,11 @@ func (m *Memory) Use(_ context.Context, uses []Use) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := m.now().Unix()
-	m.forget(now)
+	now := m.now()
+	m.forget(now.Unix())
 	for i, print := range prints {
-		if until, known := m.until[print]; known && until >= now || slices.Contains(prints[:i], print) {
+		until, known := m.until[print]
+		if known && until >= now.Unix() || !now.Before(uses[i].Until) || slices.Contains(prints[:i], print) {
 			return Replayed{uses[i].Purpose}
 		}
 	}

@@ -25,9 +25,10 @@ type Use struct {
 
 // Once remembers which assertions have been used (protocol R).
 type Once interface {
-	// Use remembers all of uses, or none. It returns a Replayed where one of them is remembered already. Of any number
-	// of simultaneous calls with the same use exactly one succeeds. Any other error says that it could not be decided,
-	// and then the request must fail.
+	// Use remembers all of uses, or none. It returns a Replayed where one of them is remembered already, or may have
+	// been forgotten because its Until has passed: a request can wait between the check of exp and this one. Of any
+	// number of simultaneous calls with the same use exactly one succeeds. Any other error says that it could not be
+	// decided, and then the request must fail.
 	Use(ctx context.Context, uses []Use) error
 }
 

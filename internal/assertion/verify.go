@@ -119,7 +119,7 @@ func (v *Verifier) checkProfile(typ string, claims jose.Claims, profile Profile)
 	if err := checkAudience(claims.Audience, profile); err != nil {
 		return err
 	}
-	if claims.ExpiresAt.After(v.now().Add(profile.MaxLifetime + v.skew)) {
+	if profile.MaxLifetime <= 0 || claims.ExpiresAt.After(v.now().Add(profile.MaxLifetime+v.skew)) {
 		return ErrLifetime
 	}
 	// An old iat with a near exp is a long-lived assertion too (protocol C6).

@@ -40,8 +40,8 @@ func (r *Registration) Allows(grant string) bool { return slices.Contains(r.Gran
 type Registry struct {
 	clients  map[string]*Registration
 	verifier *assertion.Verifier
-	hashing  chan struct{} // bounds how many slow hashes run at a time
-	decoys   map[string]*SecretHash
+	hashing  chan struct{}            // bounds how many slow hashes run at a time
+	decoys   map[string][]*SecretHash // by method: the hashes of the client that has the most
 }
 
 // New returns a registry of clients with unique ids.
@@ -53,15 +53,15 @@ func New(registrations []*Registration, verifier *assertion.Verifier) (*Registry
 		clients:  make(map[string]*Registration, len(registrations)),
 		verifier: verifier,
 		hashing:  make(chan struct{}, hashesAtOnce),
-		decoys:   make(map[string]*SecretHash),
+		decoys:   make(map[string][]*SecretHash),
 	}
 	for _, registration := range registrations {
 		if _, twice := registry.clients[registration.ID]; twice || registration.ID == "" {
 			return nil, fmt.Errorf("client: the id %q is empty or there twice", registration.ID)
 		}
 		registry.clients[registration.ID] = registration
-		if len(registration.Secrets) > 0 {
-			registry.decoys[registration.Method] = registration.Secrets[0]
+		if len(registration.Secrets) > len(registry.decoys[registration.Method]) {
+			registry.decoys[registration.Method] = registration.Secrets
 		}
 	}
 	return registry, nil
@@ -152,6 +152,9 @@ func (r *Registry) byAssertion(ctx context.Context, request oauth.TokenRequest) 
 	}
 	registration, profile := r.assertionProfile(presented.Issuer())
 	verified, err := r.verifier.Verify(ctx, presented, profile)
+	if errors.Is(err, assertion.ErrNobody) {
+		return Authenticated{}, refused(r.whyNobody(presented.Issuer()), nil)
+	}
 	if err != nil {
 		return Authenticated{}, faulty(err)
 	}
@@ -173,6 +176,14 @@ func (r *Registry) assertionProfile(id string) (*Registration, assertion.Profile
 	profile.MaxLifetime = registration.MaxLifetime
 	profile.IDRequired = !registration.JTIOptional
 	return registration, profile
+}
+
+// whyNobody says, for the log alone, why nobody's assertion would do for this id (protocol T8).
+func (r *Registry) whyNobody(id string) string {
+	if _, found := r.Find(id); found {
+		return "method_wrong"
+	}
+	return "client_unknown"
 }
 
 // faulty turns what package assertion says into what the caller is told.

@@ -99,34 +99,28 @@ func (h *SecretHash) fingerprint(secret string) [sha256.Size]byte {
 // bySecret holds RFC 6749 §2.3.1.
 func (r *Registry) bySecret(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
 	registration, found := r.Find(request.ClientID)
-	secrets, reason := r.secretsFor(registration, request.Method)
-	fits, err := r.anyFits(ctx, secrets, request.ClientSecret.Reveal())
+	var secrets []*SecretHash
+	if found && registration.Method == request.Method {
+		secrets = registration.Secrets
+	}
+	fits, err := r.anyFits(ctx, secrets, r.decoys[request.Method], request.ClientSecret.Reveal())
 	switch {
 	case err != nil:
 		return Authenticated{}, oauth.Unavailable("busy", err)
 	case !found:
 		return Authenticated{}, refused("client_unknown", nil)
-	case reason != "":
-		return Authenticated{}, refused(reason, nil)
+	case registration.Method != request.Method:
+		return Authenticated{}, refused("method_wrong", nil)
 	case !fits:
 		return Authenticated{}, refused("secret_wrong", nil)
 	}
 	return Authenticated{request: request, registration: registration, proved: true, valid: true}, nil
 }
 
-// secretsFor returns the hashes to try. A client that is unknown, or registered for another method, costs as much as
-// one whose secret is wrong.
-func (r *Registry) secretsFor(registration *Registration, method string) (secrets []*SecretHash, reason string) {
-	if registration != nil && registration.Method == method {
-		return registration.Secrets, ""
-	}
-	if decoy, any := r.decoys[method]; any {
-		return []*SecretHash{decoy}, "method_wrong"
-	}
-	return nil, "method_wrong"
-}
-
-func (r *Registry) anyFits(ctx context.Context, secrets []*SecretHash, secret string) (bool, error) {
+// anyFits reports whether secret is one of secrets. Every refusal costs as many slow hashes as there are decoys, be the
+// client unknown, registered for another method, or one with fewer hashes than another: what a decoy says is not
+// looked at.
+func (r *Registry) anyFits(ctx context.Context, secrets, decoys []*SecretHash, secret string) (bool, error) {
 	for _, hash := range secrets {
 		if hash.remembers(secret) {
 			return true, nil
@@ -142,6 +136,9 @@ func (r *Registry) anyFits(ctx context.Context, secrets []*SecretHash, secret st
 		if hash.fits(secret) {
 			return true, nil
 		}
+	}
+	for _, decoy := range decoys[min(len(secrets), len(decoys)):] {
+		decoy.fits(secret)
 	}
 	return false, nil
 }

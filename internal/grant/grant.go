@@ -82,14 +82,21 @@ func (a Authorization) Party() Party { return a.party }
 // Subject returns who the token is about, before any rule maps it.
 func (a Authorization) Subject() string { return a.subject }
 
-// Client returns the client of the request; false: it names none.
+// Client returns the client of the request; false: it names none. A client that asserts for itself is the client, also
+// where it names itself in its assertion only.
 func (a Authorization) Client() (id string, named bool) {
+	if a.party.Kind == Client {
+		return a.party.ID, true
+	}
 	registration, named := a.client.Client()
 	if !named {
 		return "", false
 	}
 	return registration.ID, true
 }
+
+// Proved reports whether the client of the request has authenticated, and not only said who it is.
+func (a Authorization) Proved() bool { return a.client.Proved() }
 
 // Scope returns the requested scope; empty: none was requested.
 func (a Authorization) Scope() oauth.Scope { return a.scope }

@@ -41,6 +41,7 @@ type Ring struct {
 // rotation on time, and a disabled key is the exception that an operator can force by a new deployment.
 const (
 	staleFor    = 24 * time.Hour
+	patience    = time.Second
 	loadTimeout = 5 * time.Second
 	retryAfter  = 2 * time.Second
 )
@@ -56,12 +57,13 @@ func NewRing(config Config) (*Ring, error) {
 	ring := &Ring{config: config}
 	var err error
 	ring.members, err = refresh.New(refresh.Config[[]member]{
-		Load:    ring.load,
-		Fresh:   config.Timing.Refresh,
-		Stale:   max(staleFor, config.Timing.Refresh),
-		Timeout: loadTimeout,
-		Retry:   retryAfter,
-		Now:     config.Now,
+		Load:     ring.load,
+		Fresh:    config.Timing.Refresh,
+		Stale:    max(staleFor, config.Timing.Refresh),
+		Patience: patience,
+		Timeout:  loadTimeout,
+		Retry:    retryAfter,
+		Now:      config.Now,
 		Failed: func(err error) {
 			config.Log.Error("signing keys could not be loaded; the last good ones serve on", "error", err.Error())
 		},

@@ -36,12 +36,13 @@ func NewShared(config SharedConfig) (*Shared, error) {
 	shared := &Shared{algorithm: config.Algorithm, source: config.Source}
 	var err error
 	shared.key, err = refresh.New(refresh.Config[jose.SigningKey]{
-		Load:    shared.load,
-		Fresh:   time.Minute,
-		Stale:   staleFor,
-		Timeout: loadTimeout,
-		Retry:   retryAfter,
-		Now:     config.Now,
+		Load:     shared.load,
+		Fresh:    time.Minute,
+		Stale:    staleFor,
+		Patience: patience,
+		Timeout:  loadTimeout,
+		Retry:    retryAfter,
+		Now:      config.Now,
 		Failed: func(err error) {
 			config.Log.Error("a shared secret could not be loaded; the last good one serves on", "error", err.Error())
 		},

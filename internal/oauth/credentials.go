@@ -28,6 +28,9 @@ func (r *TokenRequest) parseCredentials(form Form) error {
 	if methods > 1 {
 		return malformed("several_credentials", "the request authenticates its client in more than one way")
 	}
+	if r.Method != PrivateKeyJWT && form.Parameters.Get("client_assertion_type") != "" {
+		return malformed("client_assertion_missing", "client_assertion_type is there without a client_assertion")
+	}
 	switch r.Method {
 	case ClientSecretBasic:
 		return r.parseBasic(form.Authorization[0])
@@ -37,9 +40,6 @@ func (r *TokenRequest) parseCredentials(form Form) error {
 		if r.ClientID == "" {
 			return malformed("client_id_missing", "client_secret is there without a client_id")
 		}
-	}
-	if form.Parameters.Get("client_assertion_type") != "" {
-		return malformed("client_assertion_missing", "client_assertion_type is there without a client_assertion")
 	}
 	return nil
 }

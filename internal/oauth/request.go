@@ -3,6 +3,7 @@ package oauth
 import (
 	"net/url"
 	"slices"
+	"strings"
 )
 
 // maxAssertion is the length in bytes beyond which an assertion is refused unread (protocol T4).
@@ -93,11 +94,18 @@ func parseResources(values []string) ([]string, error) {
 	return resources, nil
 }
 
-// IsResource reports whether text is an absolute URI without a fragment (RFC 8707 §2).
+// IsResource reports whether text is an absolute URI without a fragment (RFC 8707 §2). Any scheme is good, and so is a
+// path without a host (app:/path), except for the two that name a host.
 func IsResource(text string) bool {
 	uri, err := url.Parse(text)
-	return err == nil && uri.IsAbs() && (uri.Host != "" || uri.Opaque != "") && uri.Fragment == "" &&
-		text[len(text)-1] != '#'
+	switch {
+	case err != nil || !uri.IsAbs() || strings.Contains(text, "#"):
+		return false
+	case uri.Scheme == "https" || uri.Scheme == "http":
+		return uri.Hostname() != ""
+	default:
+		return uri.Host != "" || uri.Opaque != "" || uri.Path != ""
+	}
 }
 
 func malformed(reason, description string) *Error {

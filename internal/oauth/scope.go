@@ -15,6 +15,7 @@ func ParseScope(text string) (Scope, error) {
 		return nil, nil
 	}
 	var scope Scope
+	seen := make(map[string]bool) // a stranger can send sixteen thousand tokens
 	for token := range strings.SplitSeq(text, " ") {
 		if !IsScopeToken(token) {
 			return nil, &Error{
@@ -23,7 +24,8 @@ func ParseScope(text string) (Scope, error) {
 				Reason:      "scope_malformed",
 			}
 		}
-		if !slices.Contains(scope, token) {
+		if !seen[token] {
+			seen[token] = true
 			scope = append(scope, token)
 		}
 	}

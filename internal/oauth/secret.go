@@ -1,27 +1,42 @@
 package oauth
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // Secret is text that must never be printed: a client secret, an assertion, a token. Every way of formatting it gives
 // the same placeholder; only [Secret.Reveal] gives the text.
-type Secret struct{ text string }
+type Secret struct {
+	// Behind a pointer, since fmt calls no method on a Secret in an unexported field of somebody's struct. It does not
+	// follow a pointer inside a struct either.
+	text *string
+}
 
 // NewSecret wraps text.
-func NewSecret(text string) Secret { return Secret{text} }
+func NewSecret(text string) Secret { return Secret{&text} }
 
 const redacted = "[redacted]"
 
 // Reveal returns the text, for the one place that checks it.
-func (s Secret) Reveal() string { return s.text }
+func (s Secret) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
 
 // IsZero reports whether there is no text at all.
-func (s Secret) IsZero() bool { return s.text == "" }
+func (s Secret) IsZero() bool { return s.Reveal() == "" }
 
-// String keeps the text out of %v and %s.
+// Format keeps the text out of every verb of fmt.
+func (Secret) Format(state fmt.State, _ rune) {
+	_, _ = io.WriteString(state, redacted) // fmt's own buffer takes it
+}
+
+// String keeps the text out of what prints without fmt.
 func (Secret) String() string { return redacted }
-
-// GoString keeps the text out of %#v.
-func (Secret) GoString() string { return redacted }
 
 // LogValue keeps the text out of slog.
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }

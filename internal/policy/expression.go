@@ -3,15 +3,13 @@ package policy
 import (
 	"errors"
 	"fmt"
-	"maps"
-	"regexp"
+	"math"
 	"strings"
 
 	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/env"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/interpreter"
+	"cel.dev/cel-go/common/types/traits"
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
@@ -45,20 +43,24 @@ const (
 // a condition that always holds.
 type expression struct{ program cel.Program }
 
-// NewCompiler returns a compiler for CEL's standard language over claims, except that matches means the whole text, as
-// a pattern in a policy must (an unanchored one has let strangers in elsewhere).
+// NewCompiler returns a compiler for CEL's standard language over claims, where matches means the whole text.
+//
+// What an author can rely on: a condition that comes upon something it cannot decide does not hold, and its negation
+// does not either. Such are a claim that is missing, null or empty text (all the same here, inside objects too, but not
+// in a list), an index that is not there, a number where text is looked into, and whatever costs too much. What CEL can
+// decide, it does:
+//   - a || b holds where one side does, and a && b fails where one side does, even if the other cannot be decided;
+//   - has(claims.a), and "a" in claims, are answers also where the claim is absent, so their negation holds;
+//   - values of different types are unequal, so claims.a != "x" holds of a number or a list: say what is allowed rather
+//     than what is not;
+//   - all() holds of an empty list.
 func NewCompiler() (*Compiler, error) {
-	environment, err := cel.NewCustomEnv(
-		cel.StdLib(cel.StdLibSubset(&env.LibrarySubset{ExcludeFunctions: []*env.Function{env.NewFunction("matches")}})),
+	options := []cel.EnvOption{
 		cel.Variable("claims", cel.MapType(cel.StringType, cel.DynType)),
-		cel.Function("matches",
-			cel.MemberOverload("string_matches_whole", []*cel.Type{cel.StringType, cel.StringType}, cel.BoolType,
-				cel.BinaryBinding(func(_, _ ref.Val) ref.Val {
-					return types.NewErr("the pattern of matches must be a constant")
-				}))),
 		cel.ParserExpressionSizeLimit(sourceLimit),
 		cel.ParserRecursionLimit(32),
-	)
+	}
+	environment, err := cel.NewCustomEnv(append(options, wholeMatches()...)...)
 	if err != nil {
 		return nil, fmt.Errorf("setting up CEL: %w", err)
 	}
@@ -82,8 +84,9 @@ func (c *Compiler) compile(source string, want result) (*expression, error) {
 	}
 	program, err := c.env.Program(ast,
 		cel.CostLimit(costLimit),
+		cel.CostTrackerOptions(costOfMatch()),
 		cel.EvalOptions(cel.OptOptimize),
-		cel.OptimizeRegex(wholeMatch()),
+		cel.OptimizeRegex(compiledPattern()),
 	)
 	if err != nil {
 		return nil, err
@@ -104,35 +107,21 @@ func checkResult(got *cel.Type, want result) error {
 	return nil
 }
 
-// tidy keeps CEL's message and place and drops its drawing of the source.
+// tidy keeps CEL's message and place, of the first few, and drops its drawing of the source.
 func tidy(issues *cel.Issues) error {
 	var texts []string
-	for _, issue := range issues.Errors() {
-		texts = append(texts, fmt.Sprintf("column %d: %s", issue.Location.Column()+1, issue.Message))
+	for i, issue := range issues.Errors() {
+		if i == 3 {
+			texts = append(texts, fmt.Sprintf("and %d more", len(issues.Errors())-i))
+			break
+		}
+		place := fmt.Sprintf("column %d", issue.Location.Column()+1)
+		if line := issue.Location.Line(); line > 1 {
+			place = fmt.Sprintf("line %d, %s", line, place)
+		}
+		texts = append(texts, place+": "+issue.Message)
 	}
-	return errors.New(strings.Join(texts, "; "))
-}
-
-// wholeMatch compiles the constant patterns of matches when a rule is loaded, anchored to the whole text (RE2 syntax).
-func wholeMatch() *interpreter.RegexOptimization {
-	return &interpreter.RegexOptimization{
-		Function:   "matches",
-		RegexIndex: 1,
-		Factory: func(call interpreter.InterpretableCall, pattern string) (interpreter.InterpretableCall, error) {
-			whole, err := regexp.Compile(`\A(?:` + pattern + `)\z`)
-			if err != nil {
-				return nil, fmt.Errorf("the pattern of matches: %w", err)
-			}
-			match := func(values ...ref.Val) ref.Val {
-				text, ok := values[0].Value().(string)
-				if !ok {
-					return types.NewErr("matches is for strings")
-				}
-				return types.Bool(whole.MatchString(text))
-			}
-			return interpreter.NewCall(call.ID(), call.Function(), call.OverloadID(), call.Args(), match), nil
-		},
-	}
+	return errors.New(strings.Join(strings.Fields(strings.Join(texts, "; ")), " "))
 }
 
 // holds reports whether the condition is true. Whatever cannot be decided, because a claim is missing, of another type,
@@ -154,12 +143,21 @@ func (e *expression) value(claims map[string]any) (any, bool) {
 	return native(result)
 }
 
-// native turns what CEL gives into what a token can carry.
+// native turns what CEL gives into what a token can carry: numbers as they are, and not by way of float64. false: JSON
+// has nothing for it.
 func native(value ref.Val) (any, bool) {
 	switch value := value.(type) {
-	case types.String, types.Bool, types.Int, types.Double, types.Uint:
+	case types.Null:
+		return nil, true
+	case types.String, types.Bool, types.Int, types.Uint:
 		return value.Value(), true
-	default:
+	case types.Double:
+		return float64(value), !math.IsInf(float64(value), 0) && !math.IsNaN(float64(value))
+	case traits.Mapper:
+		return nativeMap(value)
+	case traits.Lister:
+		return nativeList(value)
+	default: // bytes, a timestamp, a duration: text, as protobuf's JSON has it
 		converted, err := value.ConvertToNative(types.JSONValueType)
 		if err != nil {
 			return nil, false
@@ -168,16 +166,57 @@ func native(value ref.Val) (any, bool) {
 	}
 }
 
-// present returns the claims without those that are null or empty text: an absent claim must not match an empty rule,
-// and neither must an empty one.
+func nativeMap(value traits.Mapper) (any, bool) {
+	object := make(map[string]any)
+	for names := value.Iterator(); names.HasNext() == types.True; {
+		key := names.Next()
+		name, isText := key.(types.String)
+		member, ok := native(value.Get(key))
+		if !isText || !ok {
+			return nil, false
+		}
+		object[string(name)] = member
+	}
+	return object, true
+}
+
+func nativeList(value traits.Lister) (any, bool) {
+	list := []any{}
+	for elements := value.Iterator(); elements.HasNext() == types.True; {
+		element, ok := native(elements.Next())
+		if !ok {
+			return nil, false
+		}
+		list = append(list, element)
+	}
+	return list, true
+}
+
+// present returns the claims without those that are null or empty text, inside objects too: an absent claim must not
+// match an empty rule, and neither must an empty one.
 func present(claims map[string]any) map[string]any {
-	absent := func(_ string, value any) bool { return value == nil || value == "" }
+	if !hasAbsent(claims) {
+		return claims
+	}
+	kept := make(map[string]any, len(claims))
 	for name, value := range claims {
-		if absent(name, value) {
-			kept := maps.Clone(claims)
-			maps.DeleteFunc(kept, absent)
-			return kept
+		if object, isObject := value.(map[string]any); isObject {
+			kept[name] = present(object)
+		} else if !absent(value) {
+			kept[name] = value
 		}
 	}
-	return claims
+	return kept
 }
+
+func hasAbsent(claims map[string]any) bool {
+	for _, value := range claims {
+		object, isObject := value.(map[string]any)
+		if absent(value) || isObject && hasAbsent(object) {
+			return true
+		}
+	}
+	return false
+}
+
+func absent(value any) bool { return value == nil || value == "" }

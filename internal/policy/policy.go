@@ -125,10 +125,11 @@ func (p *Policies) Decide(authorization grant.Authorization) (Decision, error) {
 	return decision, nil
 }
 
-// poses reports whether a foreign issuer vouches for a subject with the name of a client that did not send the request.
+// poses reports whether a foreign issuer vouches for a subject with the name of a client that has not proved to have sent
+// the request: a name alone is said by anybody.
 func (p *Policies) poses(authorization grant.Authorization, subject string) bool {
-	client, named := authorization.Client()
-	return authorization.Party().Kind == grant.Issuer && p.isClient(subject) && (!named || client != subject)
+	client, _ := authorization.Client()
+	return authorization.Party().Kind == grant.Issuer && p.isClient(subject) && (!authorization.Proved() || client != subject)
 }
 
 // match is a rule whose condition holds, with the subject that it maps to.

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/countersign/internal/oauth"
@@ -35,6 +36,10 @@ type Rule struct {
 	made      bool
 }
 
+// reserved are the claims that say what this service vouches for (RFC 7519 §4.1, RFC 9068 §2.2, RFC 7800 §3.1,
+// RFC 8693 §4.1, §4.4). No rule can set one: it could name another subject, audience or key than the one that was checked.
+var reserved = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client_id", "scope", "cnf", "act", "may_act"}
+
 // Fault is an expression that does not compile, and where in its rule it stands.
 type Fault struct {
 	Field string // if, subject, or claims.NAME
@@ -57,7 +62,14 @@ func (c *Compiler) Rule(terms Terms, expressions Expressions) (rule Rule, faults
 	rule.condition = compile("if", expressions.If, wantBool)
 	rule.subject = compile("subject", expressions.Subject, wantString)
 	for name, source := range expressions.Claims {
-		rule.claims[name] = compile("claims."+name, source, wantAny)
+		switch field := "claims." + name; {
+		case slices.Contains(reserved, name):
+			faults = append(faults, Fault{field, errors.New("the service sets this claim itself; use another name")})
+		case source == "":
+			faults = append(faults, Fault{field, errors.New("the expression is empty")})
+		default:
+			rule.claims[name] = compile(field, source, wantAny)
+		}
 	}
 	if len(faults) > 0 {
 		return Rule{}, faults, nil
@@ -113,9 +125,6 @@ func (r Rule) subjectOf(subject string, claims map[string]any) (mapped string, o
 
 // copiedClaims returns the claims that the token gets. One whose source is missing is left out.
 func (r Rule) copiedClaims(claims map[string]any) map[string]any {
-	if len(r.claims) == 0 {
-		return nil
-	}
 	copied := make(map[string]any, len(r.claims))
 	for name, source := range r.claims {
 		if value, ok := source.value(claims); ok {

@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync/atomic"
 	"time"
 
@@ -18,13 +19,16 @@ import (
 
 // Config says how a [Value] is kept. Every field is required unless it says otherwise.
 type Config[T any] struct {
-	// Load fetches the value. It is called by one goroutine at a time.
+	// Load fetches the value. It is called by one goroutine at a time, and has to end when its context does.
 	Load func(context.Context) (T, error)
 	// Fresh is the age up to which a value is used as it is. An older one is loaded again before it is used. In the
 	// last quarter of this time a request starts the load and does not wait for it.
 	Fresh time.Duration
 	// Stale is the age up to which the last good value serves while loading fails. At least Fresh.
 	Stale time.Duration
+	// Patience is how long a request waits for a load while the last good value can serve. A source that is down often
+	// does not say so: without this bound every request of an outage would wait for the whole Timeout.
+	Patience time.Duration
 	// Timeout bounds one load.
 	Timeout time.Duration
 	// Retry is how long a failure is remembered before the next load is tried.
@@ -49,8 +53,9 @@ type loaded[T any] struct {
 }
 
 type failure struct {
-	err error
-	at  time.Time
+	err   error
+	began time.Time
+	ended time.Time // at most a Timeout later
 }
 
 // New returns a value that nothing has loaded yet.
@@ -58,8 +63,8 @@ func New[T any](config Config[T]) (*Value[T], error) {
 	switch {
 	case config.Load == nil || config.Now == nil:
 		return nil, errors.New("refresh: Load and Now are required")
-	case config.Fresh <= 0 || config.Timeout <= 0 || config.Retry <= 0 || config.Stale < config.Fresh:
-		return nil, fmt.Errorf("refresh: want Fresh, Timeout, Retry above 0 and Stale of at least Fresh")
+	case config.Fresh <= 0 || config.Patience <= 0 || config.Timeout <= 0 || config.Retry <= 0 || config.Stale < config.Fresh:
+		return nil, errors.New("refresh: want Fresh, Patience, Timeout, Retry above 0 and Stale of at least Fresh")
 	}
 	return &Value[T]{config: config}, nil
 }
@@ -74,13 +79,13 @@ func (v *Value[T]) Start() {
 // Get returns the value. It waits where there is none or only one that is too old, at most until ctx ends. The error is
 // that of the last load.
 func (v *Value[T]) Get(ctx context.Context) (T, error) {
-	now := v.config.Now()
-	if current := v.current.Load(); current != nil {
-		age := now.Sub(current.at)
-		if age < v.config.Fresh*3/4 {
+	current, now := v.current.Load(), v.config.Now() // in this order, or the value could seem to be of the future
+	if current != nil {
+		switch age := now.Sub(current.at); {
+		case age < 0: // The clock was set back: nobody knows how old the value is.
+		case age < v.config.Fresh*3/4:
 			return current.value, nil
-		}
-		if age < v.config.Fresh {
+		case age < v.config.Fresh:
 			if !v.failedLately(now) {
 				v.load()
 			}
@@ -90,35 +95,52 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	if v.failedLately(now) {
 		return v.lastGood(now)
 	}
-	return v.wait(ctx)
+	return v.wait(ctx, now)
 }
 
 // Reload loads the value now, unless a load began less than least ago, and returns what there is then. It is for the
 // caller who has seen a sign that the value has changed, such as an unknown kid; least keeps strangers from turning
 // such signs into load on the source (protocol F2).
 func (v *Value[T]) Reload(ctx context.Context, least time.Duration) (T, error) {
-	now := v.config.Now()
-	current := v.current.Load()
-	if v.failedLately(now) || current != nil && now.Sub(current.at) < least {
+	current, failed, now := v.current.Load(), v.failure.Load(), v.config.Now()
+	if v.failedLately(now) || current != nil && within(now, current.at, least) || failed != nil && within(now, failed.began, least) {
 		return v.lastGood(now)
 	}
-	return v.wait(ctx)
+	return v.wait(ctx, now)
 }
 
-func (v *Value[T]) wait(ctx context.Context) (T, error) {
-	select {
-	case <-v.load():
-		return v.lastGood(v.config.Now())
-	case <-ctx.Done():
-		var none T
-		return none, fmt.Errorf("waiting for a load: %w", ctx.Err())
+// wait waits for a load that can tell what the source has at the time of asking. One that should have ended before
+// cannot: it stood still with its instance, between two requests, and what it brings is as old as its beginning.
+func (v *Value[T]) wait(ctx context.Context, asked time.Time) (T, error) {
+	var impatient <-chan time.Time
+	if _, err := v.lastGood(asked); err == nil {
+		timer := time.NewTimer(v.config.Patience)
+		defer timer.Stop()
+		impatient = timer.C
+	}
+	for {
+		select {
+		case result := <-v.load():
+			if began := result.Val.(time.Time); asked.Sub(began) > v.config.Timeout {
+				continue
+			}
+			return v.lastGood(v.config.Now())
+		case <-impatient:
+			return v.lastGood(v.config.Now())
+		case <-ctx.Done():
+			var none T
+			return none, fmt.Errorf("waiting for a load: %w", ctx.Err())
+		}
 	}
 }
 
 func (v *Value[T]) failedLately(now time.Time) bool {
 	failed := v.failure.Load()
-	return failed != nil && now.Sub(failed.at) < v.config.Retry
+	return failed != nil && within(now, failed.ended, v.config.Retry)
 }
+
+// within reports whether two moments are less than period apart, whichever comes first: a clock can be set back.
+func within(a, b time.Time, period time.Duration) bool { return a.Sub(b).Abs() < period }
 
 // lastGood returns the last good value while it may serve.
 func (v *Value[T]) lastGood(now time.Time) (T, error) {
@@ -133,21 +155,37 @@ func (v *Value[T]) lastGood(now time.Time) (T, error) {
 }
 
 // load joins the load under way, or begins one. It does not end with the request that began it, since others wait too.
+// The result is when it began.
 func (v *Value[T]) load() <-chan singleflight.Result {
 	return v.flight.DoChan("", func() (any, error) {
-		ctx, cancel := context.WithTimeout(context.Background(), v.config.Timeout)
-		defer cancel()
 		began := v.config.Now()
-		value, err := v.config.Load(ctx)
-		if err != nil {
-			v.failure.Store(&failure{err, v.config.Now()})
-			if v.config.Failed != nil {
-				v.config.Failed(err)
-			}
-			return nil, nil
+		value, err := v.fetch()
+		if err == nil {
+			v.current.Store(&loaded[T]{value, began})
+			v.failure.Store(nil)
+			return began, nil
 		}
-		v.current.Store(&loaded[T]{value, began})
-		v.failure.Store(nil)
-		return nil, nil
+		ended := v.config.Now()
+		if due := began.Add(v.config.Timeout); ended.After(due) {
+			ended = due
+		}
+		v.failure.Store(&failure{err, began, ended})
+		if v.config.Failed != nil {
+			v.config.Failed(err)
+		}
+		return began, nil
 	})
+}
+
+// fetch calls Load. A panic in it would end the process, since no request can recover it: what one party has published
+// must not take the service away from all.
+func (v *Value[T]) fetch() (value T, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			err = fmt.Errorf("loading panicked with a %T\n%s", panicked, debug.Stack())
+		}
+	}()
+	ctx, cancel := context.WithTimeout(context.Background(), v.config.Timeout)
+	defer cancel()
+	return v.config.Load(ctx)
 }

@@ -16,6 +16,7 @@ import (
 const (
 	freshFor   = time.Minute
 	staleFor   = 24 * time.Hour
+	patience   = time.Second
 	fetchLimit = 5 * time.Second
 	retryAfter = time.Second
 	refetch    = 5 * time.Second
@@ -35,7 +36,7 @@ func newKeySet(uri string, client *http.Client, now func() time.Time) (*keySet, 
 	var err error
 	set.value, err = refresh.New(refresh.Config[jose.KeySet]{
 		Load: set.fetch, Now: now,
-		Fresh: freshFor, Stale: staleFor, Timeout: fetchLimit, Retry: retryAfter,
+		Fresh: freshFor, Stale: staleFor, Patience: patience, Timeout: fetchLimit, Retry: retryAfter,
 	})
 	return set, err
 }

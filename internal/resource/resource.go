@@ -139,4 +139,4 @@ func bearer(authorization []string) (string, error) {
 	return token, nil
 }
 
-func invalid(why error) error { return fmt.Errorf("%w: %v", ErrInvalid, why) }
+func invalid(why error) error { return fmt.Errorf("%w: %s", ErrInvalid, why.Error()) }

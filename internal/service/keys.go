@@ -136,16 +136,22 @@ func normalTypes(types []string) []string {
 	return normal
 }
 
-// assertionAlgorithms returns what a client can sign its client assertions with.
-func assertionAlgorithms(registered config.Client) []string {
-	var algorithms []string
+// assertionAlgorithms returns what a client can sign its client assertions with: what its keys have, or, where they are
+// kept elsewhere and can change, whatever they might have.
+func assertionAlgorithms(registered config.Client, keys assertion.Keys) []string {
+	var algorithms []jose.Algorithm
 	switch registered.Authentication {
 	case oauth.PrivateKeyJWT:
-		for _, algorithm := range jose.AsymmetricAlgorithms() {
-			algorithms = append(algorithms, string(algorithm))
+		algorithms = jose.AsymmetricAlgorithms()
+		if fixed, known := keys.(trust.Fixed); known {
+			algorithms = fixed.Algorithms()
 		}
 	case oauth.ClientSecretJWT:
-		algorithms = append(algorithms, registered.Keys.Algorithm)
+		algorithms = []jose.Algorithm{jose.Algorithm(registered.Keys.Algorithm)}
 	}
-	return algorithms
+	var names []string
+	for _, algorithm := range algorithms {
+		names = append(names, algorithm.Names()...)
+	}
+	return names
 }

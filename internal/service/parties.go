@@ -102,7 +102,7 @@ func (b *builder) trust(bounds config.Assertion, keys assertion.Keys) grant.Trus
 	}
 	return grant.Trust{
 		Keys:           keys,
-		Audiences:      append([]string{b.config.Issuer, b.config.Issuer + server.TokenPath}, bounds.Audiences...),
+		Audiences:      append([]string{b.config.Issuer, server.Endpoint(b.config.Issuer, server.TokenPath)}, bounds.Audiences...),
 		Types:          normalTypes(bounds.Types),
 		MaxLifetime:    maxLifetime,
 		IDRequired:     bounds.JTIRequired,
@@ -156,21 +156,22 @@ func place(rule config.Rule, field string) config.Position {
 	return rule.At
 }
 
-// metadata says what this configuration supports, and nothing else (protocol J3).
-func metadata(configuration *config.Config) server.Metadata {
+// metadata says what this configuration supports, and nothing else (protocol J3). The registrations are those of its
+// clients, in their order.
+func metadata(configuration *config.Config, registrations []*client.Registration) server.Metadata {
 	m := server.Metadata{
 		Issuer:        configuration.Issuer,
-		TokenEndpoint: configuration.Issuer + server.TokenPath,
-		JWKSURI:       configuration.Issuer + server.JWKSPath,
+		TokenEndpoint: server.Endpoint(configuration.Issuer, server.TokenPath),
+		JWKSURI:       server.Endpoint(configuration.Issuer, server.JWKSPath),
 	}
 	for _, resource := range configuration.Resources {
 		m.ScopesSupported = append(m.ScopesSupported, resource.Scopes...)
 	}
-	for _, registered := range configuration.Clients {
+	for i, registered := range configuration.Clients {
 		if !registered.Disabled {
 			m.GrantTypesSupported = append(m.GrantTypesSupported, registered.Grants...)
 			m.AuthMethodsSupported = append(m.AuthMethodsSupported, registered.Authentication)
-			m.AuthSigningAlgorithms = append(m.AuthSigningAlgorithms, assertionAlgorithms(registered)...)
+			m.AuthSigningAlgorithms = append(m.AuthSigningAlgorithms, assertionAlgorithms(registered, registrations[i].Keys)...)
 		}
 	}
 	for _, issuer := range configuration.Issuers {

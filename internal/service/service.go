@@ -9,6 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"example.com/countersign/internal/assertion"
@@ -66,6 +68,22 @@ func New(configuration *config.Config, surroundings Surroundings) (*Service, con
 	return service, nil
 }
 
+// Join puts the faults of a document and those that [New] has found in its parts into one list. It leaves out what only
+// follows from a fault of the document: a part that stands at or around it, or nowhere, lacks what could not be read.
+func Join(document, parts config.Faults) config.Faults {
+	all := slices.Clone(document)
+	for _, fault := range parts {
+		follows := slices.ContainsFunc(document, func(cause config.Fault) bool {
+			return fault.At.Path == "" || cause.At.Path == fault.At.Path || strings.HasPrefix(cause.At.Path, fault.At.Path+".")
+		})
+		if !follows {
+			all = append(all, fault)
+		}
+	}
+	all.Sort()
+	return all
+}
+
 // builder collects the faults of one build.
 type builder struct {
 	Surroundings
@@ -116,7 +134,7 @@ func (b *builder) build() (*Service, error) {
 	}
 	served, err := server.New(server.Config{
 		Clients: clients, Grants: grants, Policies: policies, Once: once, Tokens: tokens, Ring: ring,
-		Metadata: metadata(b.config),
+		Metadata: metadata(b.config, registrations),
 		RecToken: b.config.Troubleshooting.RecToken,
 		Version:  b.Version, Project: b.Project, Log: b.Log,
 	})

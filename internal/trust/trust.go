@@ -24,6 +24,15 @@ type Fixed struct{ keys jose.KeySet }
 // NewFixed returns keys as they are.
 func NewFixed(keys jose.KeySet) Fixed { return Fixed{keys} }
 
+// Algorithms returns the algorithm of each key.
+func (f Fixed) Algorithms() []jose.Algorithm {
+	algorithms := make([]jose.Algorithm, len(f.keys))
+	for i, key := range f.keys {
+		algorithms[i] = key.Algorithm()
+	}
+	return algorithms
+}
+
 // Find returns the key that must have signed token.
 func (f Fixed) Find(_ context.Context, token *jose.Token) (jose.VerificationKey, error) {
 	return f.keys.Find(token)
@@ -49,10 +58,11 @@ type LoadedConfig struct {
 // How secrets are followed: a change is seen within a minute, and an outage of the place that keeps them is survived
 // for a day (protocol F2).
 const (
-	fresh   = time.Minute
-	stale   = 24 * time.Hour
-	timeout = 5 * time.Second
-	retry   = 2 * time.Second
+	fresh    = time.Minute
+	stale    = 24 * time.Hour
+	patience = time.Second
+	timeout  = 5 * time.Second
+	retry    = 2 * time.Second
 )
 
 // Loaded is keys that are kept elsewhere. They are fetched when they are first needed and followed from then on.
@@ -62,7 +72,7 @@ type Loaded struct{ value *refresh.Value[jose.KeySet] }
 func NewLoaded(config LoadedConfig) (Loaded, error) {
 	value, err := refresh.New(refresh.Config[jose.KeySet]{
 		Load: config.Load, Now: config.Now, Failed: config.Failed,
-		Fresh: fresh, Stale: stale, Timeout: timeout, Retry: retry,
+		Fresh: fresh, Stale: stale, Patience: patience, Timeout: timeout, Retry: retry,
 	})
 	return Loaded{value}, err
 }
