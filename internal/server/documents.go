@@ -28,6 +28,12 @@ const metadataMaxAge = 300
 
 func (m Metadata) render() (*document, error) {
 	m.ResponseTypesSupported = []string{}
+	// Left out or null, these would stand for what we do not have (RFC 8414 §2).
+	for _, list := range []*[]string{&m.ScopesSupported, &m.GrantTypesSupported, &m.AuthMethodsSupported} {
+		if *list == nil {
+			*list = []string{}
+		}
+	}
 	body, err := json.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("rendering the metadata: %w", err)

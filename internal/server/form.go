@@ -34,11 +34,10 @@ func readForm(w http.ResponseWriter, r *http.Request) (oauth.Form, error) {
 	if r.Method != http.MethodPost {
 		return oauth.Form{}, &statusError{invalid("method", "the token endpoint takes POST requests only"), http.StatusMethodNotAllowed}
 	}
-	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || mediaType != "application/x-www-form-urlencoded" {
+	if !isForm(r.Header.Values("Content-Type")) {
 		return oauth.Form{}, invalid("content_type", "the body must be application/x-www-form-urlencoded")
 	}
-	if r.Header.Get("Content-Encoding") != "" {
+	if len(r.Header.Values("Content-Encoding")) > 0 {
 		return oauth.Form{}, invalid("content_encoding", "the body must not be compressed")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -57,6 +56,16 @@ func readForm(w http.ResponseWriter, r *http.Request) (oauth.Form, error) {
 		return oauth.Form{}, invalid("form_malformed", "the body is not a correctly encoded form")
 	}
 	return oauth.Form{Parameters: parameters, Authorization: r.Header.Values("Authorization")}, nil
+}
+
+// isForm reports whether the Content-Type fields say that the body is a form. Two fields are none: who reads the other
+// one, a proxy for example, reads another body.
+func isForm(fields []string) bool {
+	if len(fields) != 1 {
+		return false
+	}
+	mediaType, _, err := mime.ParseMediaType(fields[0])
+	return err == nil && mediaType == "application/x-www-form-urlencoded"
 }
 
 func invalid(reason, description string) *oauth.Error {

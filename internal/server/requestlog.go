@@ -42,7 +42,10 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 		}
 	}
 	attributes = append(attributes, slog.String("event", "token"), slog.Int("status", status))
-	add("grant_type", x.request.GrantType)
+	// One that we do not have is not repeated: developers have sent assertions there.
+	if grantType := x.request.GrantType; grantType == oauth.ClientCredentials || grantType == oauth.JWTBearer {
+		add("grant_type", grantType)
+	}
 	s.addParties(add, x)
 	level, message := slog.LevelInfo, "token granted"
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime/debug"
+	"strings"
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
@@ -43,7 +44,7 @@ type Config struct {
 type Server struct {
 	config   Config
 	metadata *document
-	prefix   string // the path of the issuer identifier
+	prefix   string // the path of the issuer identifier, decoded as that of a request is, without a final slash
 }
 
 // New returns a server.
@@ -60,8 +61,12 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{config, metadata, issuer.EscapedPath()}, nil
+	return &Server{config, metadata, strings.TrimSuffix(issuer.Path, "/")}, nil
 }
+
+// Endpoint returns the URL of one of the paths below. An issuer identifier may end in a slash; an endpoint has one
+// there only.
+func Endpoint(issuer, path string) string { return strings.TrimSuffix(issuer, "/") + path }
 
 // Paths below the issuer identifier.
 const (
@@ -77,7 +82,7 @@ const (
 // Handler serves everything below one origin.
 //
 // An issuer identifier may have a path. The metadata then stands where RFC 8414 §3.1 puts it and where OpenID Connect
-// Discovery does; and since a proxy, or Google's own front end, may have taken the path off, each endpoint answers
+// Discovery does, under both names (RFC 8414 §5); and since a proxy, or Google's own front end, may have taken the path off, each endpoint answers
 // with and without it.
 func (s *Server) Handler() http.Handler {
 	routes := map[string]http.HandlerFunc{}
@@ -87,6 +92,7 @@ func (s *Server) Handler() http.Handler {
 		routes[prefix+metadataPath] = s.describe
 		routes[prefix+discoveryPath] = s.describe
 		routes[metadataPath+prefix] = s.describe
+		routes[discoveryPath+prefix] = s.describe
 		routes[prefix+healthPath] = s.health
 		routes[prefix+readyPath] = s.ready
 	}
