@@ -1,0 +1,532 @@
+package countersign
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/rsa"
+	_ "crypto/sha256" // for crypto.SHA256
+	_ "crypto/sha512" // for crypto.SHA384 and crypto.SHA512
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"maps"
+	"math/big"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+)
+
+// transcript is one file of testdata/exchanges while it is played. The format is described in the README.md there.
+//
+// It shares no code with the service: it signs and verifies with nothing but the standard library.
+type transcript struct {
+	*testing.T
+	system *system
+	began  time.Time
+	values map[string]string // what $NAME stands for
+	times  map[int64]string  // how the transcript writes the times of its assertions: 1767225600 is "+5m"
+
+	sent, received time.Time // of the last request
+	response       string
+	line           []byte // the log's, if it was a token request
+	expires        int64  // exp of its access token
+	expiresIn      int64
+}
+
+// The kinds of sections, by their titles.
+var (
+	signedSection   = regexp.MustCompile(`\A([A-Z_]+) (?:signed with (\S+)|unsigned)\z`)
+	verifiedSection = regexp.MustCompile(`\A([A-Z_]+) verified with (the JWKS|\S+)\z`)
+)
+
+// play plays a file against the system, and returns it with the expectations as they should have been.
+func (s *system) play(t *testing.T, archive *txtar.Archive) *txtar.Archive {
+	p := &transcript{T: t, system: s, began: time.Now(), values: map[string]string{}, times: map[int64]string{}}
+	played := &txtar.Archive{Comment: archive.Comment}
+	unanswered := false
+	for _, section := range archive.Files {
+		if unanswered && section.Name != "response" {
+			t.Errorf("a request has no response before %q", section.Name)
+		}
+		unanswered = strings.HasSuffix(section.Name, "request")
+		text := strings.TrimRight(string(section.Data), "\n") // a blank line may stand behind each section
+		if got, expectation := p.step(section.Name, text); expectation {
+			got = strings.TrimRight(got, "\n")
+			if got != text && !*update {
+				t.Errorf("%s (-transcript +service):\n%s", section.Name, cmp.Diff(text, got))
+			}
+			text = got
+		}
+		if text != "" {
+			text += "\n"
+		}
+		played.Files = append(played.Files, txtar.File{Name: section.Name, Data: []byte(text + "\n")})
+	}
+	if unanswered {
+		t.Error("the last request has no response")
+	}
+	last := &played.Files[len(played.Files)-1]
+	last.Data = bytes.TrimSuffix(last.Data, []byte("\n"))
+	return played
+}
+
+// step does what a section says. Where it is an expectation, step returns what it should have been.
+func (p *transcript) step(title, text string) (got string, expectation bool) {
+	p.Helper()
+	if signed := signedSection.FindStringSubmatch(title); signed != nil {
+		p.sign(signed[1], signed[2], text)
+		return "", false
+	}
+	if verified := verifiedSection.FindStringSubmatch(title); verified != nil {
+		return p.verify(verified[1], verified[2]), true
+	}
+	switch title {
+	case "request", "raw request":
+		p.exchange(text, title == "raw request")
+	case "response":
+		return p.response, true
+	case "log":
+		return p.logged(), true
+	case "Secret Manager starts":
+		p.system.startSecretManager(p.T)
+	case "Secret Manager stops":
+		p.system.stopSecretManager()
+	default:
+		p.Fatalf("there is no such section: %q", title)
+	}
+	return "", false
+}
+
+var (
+	placeholder = regexp.MustCompile(`\$[A-Z_]+`)
+	encoded     = regexp.MustCompile(`base64\(([^)]*)\)`)
+	repeated    = regexp.MustCompile(`repeat\((.*), *([0-9]+)\)`)
+	timeMember  = regexp.MustCompile(`"(iat|nbf|exp)": "(now|[+-][0-9hms]+)"`)
+	dateMember  = regexp.MustCompile(`"(iat|nbf|exp)": ([0-9]+)`)
+)
+
+// fill puts in what $NAME, base64(…) and repeat(…, n) stand for.
+func (p *transcript) fill(text string) string {
+	p.Helper()
+	text = placeholder.ReplaceAllStringFunc(text, func(name string) string {
+		value, known := p.values[name]
+		if !known {
+			p.Fatalf("%s is not known before it is used", name)
+		}
+		return value
+	})
+	text = encoded.ReplaceAllStringFunc(text, func(call string) string {
+		secret := encoded.FindStringSubmatch(call)[1]
+		_, password, _ := strings.Cut(secret, ":")
+		credentials := base64.StdEncoding.EncodeToString([]byte(secret))
+		p.system.keepSecret(password)
+		p.system.keepSecret(credentials)
+		return credentials
+	})
+	return repeated.ReplaceAllStringFunc(text, func(call string) string {
+		match := repeated.FindStringSubmatch(call)
+		times, _ := strconv.Atoi(match[2])
+		return strings.Repeat(match[1], times)
+	})
+}
+
+// sign makes the assertion that a section describes.
+func (p *transcript) sign(name, key, description string) {
+	p.Helper()
+	description = placeholder.ReplaceAllStringFunc(description, func(name string) string {
+		if p.values[name] == "" {
+			p.values[name] = rand.Text()
+		}
+		return p.values[name]
+	})
+	description = timeMember.ReplaceAllStringFunc(description, func(member string) string {
+		match := timeMember.FindStringSubmatch(member)
+		offset, _ := time.ParseDuration(strings.Replace(match[2], "now", "0s", 1))
+		date := p.began.Add(offset).Unix()
+		p.times[date] = match[2]
+		return fmt.Sprintf("%q: %d", match[1], date)
+	})
+	var header, claims json.RawMessage
+	decoder := json.NewDecoder(strings.NewReader(description))
+	if err := decoder.Decode(&header); err != nil {
+		p.Fatalf("%s: the header: %v", name, err)
+	}
+	if err := decoder.Decode(&claims); err != nil {
+		p.Fatalf("%s: the claims: %v", name, err)
+	}
+	var algorithm struct{ Alg string }
+	if err := json.Unmarshal(header, &algorithm); err != nil {
+		p.Fatalf("%s: the header: %v", name, err)
+	}
+	token := encodePart(compact(p, header)) + "." + encodePart(compact(p, claims))
+	token += "." + encodePart(signature(p, algorithm.Alg, key, token))
+	p.values["$"+name] = token
+	p.system.keepSecret(token)
+}
+
+func compact(t testing.TB, text json.RawMessage) []byte {
+	t.Helper()
+	var compacted bytes.Buffer
+	if err := json.Compact(&compacted, text); err != nil {
+		t.Fatal(err)
+	}
+	return compacted.Bytes()
+}
+
+func encodePart(part []byte) string { return base64.RawURLEncoding.EncodeToString(part) }
+
+// exchange sends a request and takes the response. The body of a form has one parameter a line, as it is before it is
+// encoded; a raw one is sent as it stands.
+func (p *transcript) exchange(text string, raw bool) {
+	p.Helper()
+	head, body, _ := strings.Cut(text, "\n\n")
+	requestLine, fields, _ := strings.Cut(head, "\n")
+	method, path, _ := strings.Cut(strings.TrimSuffix(strings.TrimSpace(requestLine), " HTTP/1.1"), " ")
+	if raw || body == "" {
+		body = p.fill(body)
+	} else {
+		body = p.form(body)
+	}
+	request, err := http.NewRequestWithContext(p.Context(), method, p.system.process.url+path, strings.NewReader(body))
+	if err != nil {
+		p.Fatal(err)
+	}
+	for field := range strings.Lines(fields) {
+		name, value, _ := strings.Cut(strings.TrimSpace(field), ": ")
+		request.Header.Add(name, p.fill(value))
+	}
+	request.Host = request.Header.Get("Host")
+	p.sent = time.Now()
+	response, err := (&http.Transport{DisableCompression: true, DisableKeepAlives: true}).RoundTrip(request)
+	if err != nil {
+		p.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		p.Fatal(err)
+	}
+	p.received = time.Now()
+	p.line = p.system.audited(p, path)
+	p.keep(answer)
+	p.response = p.render(response, answer)
+}
+
+func (p *transcript) form(body string) string {
+	p.Helper()
+	var parameters []string
+	for line := range strings.Lines(body) {
+		name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+		value = p.fill(value)
+		if name == "client_secret" {
+			p.system.keepSecret(value)
+		}
+		parameters = append(parameters, url.QueryEscape(name)+"="+url.QueryEscape(value))
+	}
+	return strings.Join(parameters, "&")
+}
+
+// keep makes the access token of a response known as $ACCESS_TOKEN, and its jti as $TOKEN_JTI.
+func (p *transcript) keep(answer []byte) {
+	p.Helper()
+	p.expires, p.expiresIn = 0, 0
+	var granted struct {
+		AccessToken string `json:"access_token"`
+		ExpiresIn   int64  `json:"expires_in"`
+	}
+	if json.Unmarshal(answer, &granted) != nil || granted.AccessToken == "" {
+		return
+	}
+	p.system.keepSecret(granted.AccessToken)
+	p.values["$ACCESS_TOKEN"] = granted.AccessToken
+	parts := strings.Split(granted.AccessToken, ".")
+	if len(parts) != 3 {
+		p.Fatal("the access token is no JWT")
+	}
+	var claims struct {
+		Issued  int64  `json:"iat"`
+		Expires int64  `json:"exp"`
+		ID      string `json:"jti"`
+	}
+	if err := json.Unmarshal(decodePart(p, parts[1]), &claims); err != nil || claims.ID == "" {
+		p.Fatalf("the access token has no claims to speak of: %v", err)
+	}
+	if claims.Expires-claims.Issued != granted.ExpiresIn {
+		p.Errorf("expires_in is %d, and the token's exp %d after its iat", granted.ExpiresIn, claims.Expires-claims.Issued)
+	}
+	p.values["$TOKEN_JTI"], p.expires, p.expiresIn = claims.ID, claims.Expires, granted.ExpiresIn
+}
+
+func decodePart(t testing.TB, part string) []byte {
+	t.Helper()
+	decoded, err := base64.RawURLEncoding.DecodeString(part)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return decoded
+}
+
+// incidental are the header fields that say nothing about the protocol, and those that internal/server holds on every
+// response.
+var incidental = []string{"Connection", "Content-Length", "Date", "Pragma", "X-Content-Type-Options"}
+
+// spelling is that of the specifications, where Go's own differs.
+var spelling = strings.NewReplacer("Etag", "ETag", "Www-", "WWW-")
+
+var (
+	strongTag = regexp.MustCompile(`\A"[^"]+"\z`)
+	version   = regexp.MustCompile(`"version": "[^"]*"`)
+)
+
+// render writes a response as a transcript has it.
+func (p *transcript) render(response *http.Response, body []byte) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s %s\n", response.Proto, response.Status)
+	for _, name := range slices.Sorted(maps.Keys(response.Header)) {
+		for _, value := range response.Header[name] {
+			if name == "Etag" && strongTag.MatchString(value) {
+				p.values["$ETAG"], value = value, "$ETAG"
+			}
+			if !slices.Contains(incidental, name) {
+				fmt.Fprintf(&text, "%s: %s\n", spelling.Replace(name), value)
+			}
+		}
+	}
+	if len(body) > 0 {
+		text.WriteString("\n" + version.ReplaceAllString(p.settle(body, p.assertionDate), `"version": "$$VERSION"`))
+	}
+	return text.String()
+}
+
+// settle indents JSON and writes what differs from run to run by its name. dateOf writes a date, or says that it is of
+// nobody's making.
+func (p *transcript) settle(text []byte, dateOf func(claim string, date int64) (written string, known bool)) string {
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, text, "", "  "); err != nil {
+		return string(text)
+	}
+	settled := indented.String()
+	for name, value := range p.values {
+		settled = strings.ReplaceAll(settled, `"`+value+`"`, `"`+name+`"`)
+	}
+	settled = dateMember.ReplaceAllStringFunc(settled, func(member string) string {
+		match := dateMember.FindStringSubmatch(member)
+		date, _ := strconv.ParseInt(match[2], 10, 64)
+		if written, known := dateOf(match[1], date); known {
+			return fmt.Sprintf("%q: %q", match[1], written)
+		}
+		return member
+	})
+	if written, with := p.endsWithAssertion(); with {
+		left, _ := time.ParseDuration(written)
+		settled = strings.ReplaceAll(settled, fmt.Sprintf(`"expires_in": %d`, p.expiresIn), fmt.Sprintf(`"expires_in": %.0f`, left.Seconds()))
+	}
+	return settled + "\n"
+}
+
+// endsWithAssertion reports whether the access token ends when an assertion does, and how the transcript writes that.
+// Lifetimes of the tokens' own are whole minutes in every configuration here, and those of such assertions are not.
+func (p *transcript) endsWithAssertion() (written string, with bool) {
+	written, with = p.times[p.expires]
+	return written, with && p.expiresIn%60 != 0
+}
+
+// assertionDate writes a date that an assertion has.
+func (p *transcript) assertionDate(_ string, date int64) (written string, known bool) {
+	written, known = p.times[date]
+	return written, known
+}
+
+// tokenDate writes a date of the access token, which was made between the last request and its response.
+func (p *transcript) tokenDate(claim string, date int64) (written string, known bool) {
+	switch {
+	case claim == "iat":
+		return "now", p.sent.Unix() <= date && date <= p.received.Unix()
+	case p.expiresIn%60 != 0:
+		return p.assertionDate(claim, date)
+	default:
+		return "+" + brief(time.Duration(p.expiresIn)*time.Second), date == p.expires
+	}
+}
+
+// brief writes a duration without the zeros that Duration.String adds.
+func brief(duration time.Duration) string {
+	return strings.TrimSuffix(strings.TrimSuffix(duration.String(), "0s"), "h0m") + map[bool]string{true: "h"}[duration%time.Hour == 0]
+}
+
+// logged is the log's line of the last request.
+func (p *transcript) logged() string {
+	p.Helper()
+	if p.line == nil {
+		p.Fatal("the last request was no token request: it has no line in the log")
+	}
+	return p.settle(clock.ReplaceAll(p.line, []byte("{")), p.assertionDate)
+}
+
+var clock = regexp.MustCompile(`\A\{"time":"[^"]*",`)
+
+// verify takes a token apart whose signature verifies, and fails where it does not.
+func (p *transcript) verify(name, with string) string {
+	p.Helper()
+	token := p.values["$"+name]
+	parts := strings.Split(token, ".")
+	if len(parts) != 3 {
+		p.Fatalf("there is no $%s in three parts", name)
+	}
+	header := decodePart(p, parts[0])
+	var named struct{ Alg, Kid string }
+	if err := json.Unmarshal(header, &named); err != nil {
+		p.Fatal(err)
+	}
+	signed, made := parts[0]+"."+parts[1], decodePart(p, parts[2])
+	var verifies bool
+	switch {
+	case with == "the JWKS":
+		verifies = verifiesWith(publishedKey(p, p.system.process.url, named.Kid), named.Alg, signed, made)
+	case strings.HasPrefix(named.Alg, "HS"):
+		verifies = hmac.Equal(signature(p, named.Alg, with, signed), made)
+	default:
+		verifies = verifiesWith(privateKey(p, with).Public(), named.Alg, signed, made)
+	}
+	if !verifies {
+		p.Errorf("the signature of $%s does not verify with %s", name, with)
+	}
+	return spaced.Replace(string(header)) + "\n" + p.settle(decodePart(p, parts[1]), p.tokenDate)
+}
+
+// spaced puts the spaces into a header that people do.
+var spaced = strings.NewReplacer(`":"`, `": "`, `","`, `", "`)
+
+// keyFile reads a file of testdata/keys.
+func keyFile(t testing.TB, name string) []byte {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join("testdata", "keys", filepath.FromSlash(name)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+func privateKey(t testing.TB, file string) crypto.Signer {
+	t.Helper()
+	block, _ := pem.Decode(keyFile(t, file))
+	if block == nil {
+		t.Fatalf("%s is not PEM", file)
+	}
+	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return private.(crypto.Signer)
+}
+
+// digest hashes what is signed as RFC 7518 §3.1 says. Ed25519 does that itself (RFC 8037 §3.1).
+func digest(algorithm, signed string) (hash crypto.Hash, sum []byte) {
+	hash = map[string]crypto.Hash{"256": crypto.SHA256, "384": crypto.SHA384, "512": crypto.SHA512}[algorithm[2:]]
+	if hash == 0 {
+		return 0, nil
+	}
+	h := hash.New()
+	h.Write([]byte(signed))
+	return hash, h.Sum(nil)
+}
+
+// signature signs with a file of testdata/keys: for an HMAC with its very bytes, whatever they are.
+func signature(t testing.TB, algorithm, file, signed string) []byte {
+	t.Helper()
+	if algorithm == "none" {
+		return nil
+	}
+	hash, sum := digest(algorithm, signed)
+	if strings.HasPrefix(algorithm, "HS") {
+		mac := hmac.New(hash.New, keyFile(t, file))
+		mac.Write([]byte(signed))
+		return mac.Sum(nil)
+	}
+	var made []byte
+	var err error
+	switch key := privateKey(t, file).(type) {
+	case *ecdsa.PrivateKey:
+		r, s, failure := ecdsa.Sign(rand.Reader, key, sum)
+		if made, err = make([]byte, 64), failure; err == nil {
+			r.FillBytes(made[:32])
+			s.FillBytes(made[32:])
+		}
+	case ed25519.PrivateKey:
+		made = ed25519.Sign(key, []byte(signed))
+	case *rsa.PrivateKey:
+		if strings.HasPrefix(algorithm, "PS") {
+			made, err = rsa.SignPSS(rand.Reader, key, hash, sum, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash})
+		} else {
+			made, err = rsa.SignPKCS1v15(nil, key, hash, sum)
+		}
+	}
+	if err != nil {
+		t.Fatalf("signing with %s: %v", file, err)
+	}
+	return made
+}
+
+// verifiesWith reports whether a public key verifies a signature in the algorithms that the service signs with here.
+func verifiesWith(public crypto.PublicKey, algorithm, signed string, signature []byte) bool {
+	switch key := public.(type) {
+	case *ecdsa.PublicKey:
+		_, sum := digest(algorithm, signed)
+		return algorithm == "ES256" && len(signature) == 64 &&
+			ecdsa.Verify(key, sum, new(big.Int).SetBytes(signature[:32]), new(big.Int).SetBytes(signature[32:]))
+	case ed25519.PublicKey:
+		return algorithm == "EdDSA" && ed25519.Verify(key, []byte(signed), signature)
+	default:
+		return false
+	}
+}
+
+// publishedKey fetches the JWK Set and takes the key with this kid out of it, as an API does.
+func publishedKey(t testing.TB, issuer, kid string) crypto.PublicKey {
+	t.Helper()
+	response, err := http.Get(issuer + "/.well-known/jwks.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var set struct {
+		Keys []struct{ Kty, Crv, Kid, Use, Alg, X, Y string }
+	}
+	if err := json.NewDecoder(response.Body).Decode(&set); err != nil {
+		t.Fatalf("the JWK Set: %v", err)
+	}
+	for _, key := range set.Keys {
+		switch {
+		case key.Kid != kid || key.Use != "sig":
+		case key.Kty == "EC" && key.Crv == "P-256" && key.Alg == "ES256":
+			point := slices.Concat([]byte{4}, decodePart(t, key.X), decodePart(t, key.Y))
+			public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), point)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return public
+		case key.Kty == "OKP" && key.Crv == "Ed25519" && key.Alg == "EdDSA":
+			return ed25519.PublicKey(decodePart(t, key.X))
+		}
+	}
+	t.Errorf("the JWK Set has no key for signatures with the kid %q", kid)
+	return nil
+}
