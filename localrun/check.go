@@ -1,0 +1,181 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v3"
+
+	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/service"
+)
+
+// checkCommand validates a configuration.
+func checkCommand() *cli.Command {
+	return &cli.Command{
+		Name:      "check",
+		Usage:     "validate a configuration, and show who may get what",
+		UsageText: "localrun check [options] [FILE]     (default: config.yaml; - is standard input)",
+		Description: `Reads a configuration as the service does, and goes no further: no network, no
+secret, nothing is started. Keys that lie in files are read and checked; those in
+Secret Manager are not.
+
+   localrun check config.yaml
+      every fault with its line and what would be right, or a table of who may
+      get what; and what is allowed but dangerous, as warnings
+
+   localrun check -json config.yaml | jq '.allowed[] | select(.lifetime > 3600)'
+      the same for machines; lifetimes are in seconds
+
+The exit status is 0 if the service would start with it, and 1 if not.`,
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "json", Local: true, Usage: "print faults, warnings and what is allowed as JSON"},
+		},
+		HideHelpCommand: true,
+		OnUsageError:    refuseUsage,
+		Action:          checkFile,
+	}
+}
+
+func checkFile(_ context.Context, cmd *cli.Command) error {
+	path := "config.yaml"
+	switch cmd.Args().Len() {
+	case 0:
+	case 1:
+		path = cmd.Args().First()
+	default:
+		return errors.New("check takes one file at a time")
+	}
+	document, err := readDocument(path, cmd.Root().Reader)
+	if errors.Is(err, fs.ErrNotExist) && !cmd.Args().Present() {
+		return fmt.Errorf("there is no %s here; say which file: %s FILE", path, cmd.FullName())
+	}
+	if err != nil {
+		return err
+	}
+	result := check(path, document)
+	show := result.print
+	if cmd.Bool("json") {
+		show = result.printJSON
+	}
+	if err := show(cmd.Root().Writer); err != nil {
+		return err
+	}
+	if len(result.faults) > 0 {
+		return fmt.Errorf("%s has %s", inputName(path), counted(len(result.faults), "fault"))
+	}
+	return nil
+}
+
+// checked is what there is to say of a configuration.
+type checked struct {
+	name     string
+	faults   config.Faults
+	warnings config.Faults
+	allowed  []entitlement // only where there is no fault
+}
+
+// check finds every fault: those of the document and those of its parts, which only the service itself can judge.
+func check(path string, document []byte) checked {
+	name := inputName(path)
+	configuration, faults := config.Load(name, document)
+	folder := filepath.Dir(path) // of "-" it is the working directory
+	_, more := service.New(configuration, service.Surroundings{
+		Secrets: func(string) keys.Source { return offline{} },
+		Folder:  folder,
+		Now:     time.Now,
+		Log:     slog.New(slog.DiscardHandler),
+	})
+	faults = append(faults, withoutConsequences(more, faults)...)
+	faults.Sort()
+	result := checked{name: name, faults: faults, warnings: configuration.Warnings}
+	if len(faults) == 0 {
+		result.allowed = entitlements(configuration)
+	}
+	return result
+}
+
+// withoutConsequences leaves out of later faults those that only follow from an earlier one: a part that stands around
+// an earlier fault, or nowhere in the document, fails because what it needs could not be read.
+func withoutConsequences(later, earlier config.Faults) config.Faults {
+	return slices.DeleteFunc(later, func(fault config.Fault) bool {
+		return slices.ContainsFunc(earlier, func(cause config.Fault) bool {
+			return fault.At.Line == 0 || strings.HasPrefix(cause.At.Path, fault.At.Path+".") || cause.At.Path == fault.At.Path
+		})
+	})
+}
+
+// offline stands for every secret: to check a configuration needs none.
+type offline struct{}
+
+// Versions refuses.
+func (offline) Versions(context.Context) ([]keys.Version, error) {
+	return nil, errors.New("check reads no secrets")
+}
+
+// readDocument reads a configuration. One that is empty is a fault of the document and not of the reading.
+func readDocument(path string, stdin io.Reader) ([]byte, error) {
+	document, err := readInput(path, stdin)
+	if errors.Is(err, errEmptyInput) {
+		return nil, nil
+	}
+	return document, err
+}
+
+// print writes for people.
+func (c checked) print(out io.Writer) error {
+	var text strings.Builder
+	for _, fault := range c.faults {
+		fmt.Fprintf(&text, "%s\n", fault)
+	}
+	for _, warning := range c.warnings {
+		fmt.Fprintf(&text, "warning: %s\n", warning)
+	}
+	if len(c.faults) == 0 {
+		if len(c.warnings) > 0 {
+			text.WriteString("\n")
+		}
+		writeTable(&text, c.allowed)
+		fmt.Fprintf(&text, "\n%s is good.\n", c.name)
+	}
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// finding is a fault or a warning in JSON.
+type finding struct {
+	Line    int    `json:"line"`
+	Path    string `json:"path"`
+	Problem string `json:"problem"`
+}
+
+func findings(faults config.Faults) []finding {
+	list := make([]finding, len(faults))
+	for i, fault := range faults {
+		list[i] = finding{fault.At.Line, fault.At.Path, fault.Problem}
+	}
+	return list
+}
+
+// printJSON writes for machines. Every list is there, an empty one too.
+func (c checked) printJSON(out io.Writer) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(struct {
+		File     string        `json:"file"`
+		Faults   []finding     `json:"faults"`
+		Warnings []finding     `json:"warnings"`
+		Allowed  []entitlement `json:"allowed"`
+	}{c.name, findings(c.faults), findings(c.warnings), append([]entitlement{}, c.allowed...)})
+}

@@ -1,0 +1,99 @@
+package main
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/oauth"
+)
+
+// entitlement is one thing that a configuration allows: a rule, seen from the party that it is for.
+type entitlement struct {
+	Kind           string            `json:"kind"` // client or issuer
+	Party          string            `json:"party"`
+	Grants         []string          `json:"grants"`
+	Authentication string            `json:"authentication"` // of a client: its method; of an issuer: what the request must say of its client
+	Disabled       bool              `json:"disabled"`       // the rule or the whole party
+	If             string            `json:"if,omitempty"`
+	Subject        string            `json:"subject,omitempty"` // CEL; empty: as the party says
+	Resource       string            `json:"resource"`
+	Scopes         []string          `json:"scopes"`
+	DefaultScopes  []string          `json:"default_scopes"`
+	Narrow         bool              `json:"narrow"`
+	Lifetime       int64             `json:"lifetime"` // seconds
+	WithAssertion  bool              `json:"expires_with_assertion"`
+	Claims         map[string]string `json:"claims,omitempty"`
+	Format         string            `json:"format"`    // of the token: jwt
+	Algorithm      string            `json:"algorithm"` // of its signature
+}
+
+// The kinds of a party.
+const (
+	kindClient = "client"
+	kindIssuer = "issuer"
+)
+
+// formatJWT is the one token format there is so far (RFC 9068).
+const formatJWT = "jwt"
+
+// entitlements returns what a configuration allows, in its own order.
+func entitlements(configuration *config.Config) []entitlement {
+	algorithms := make(map[string]string)
+	for _, resource := range configuration.Resources {
+		algorithms[resource.ID] = cmp.Or(resource.AccessTokens.Algorithm, configuration.SigningKeys.Algorithm)
+	}
+	var all []entitlement
+	add := func(party entitlement, rules []config.Rule) {
+		for _, rule := range rules {
+			all = append(all, party.with(rule, algorithms[rule.Resource]))
+		}
+	}
+	for _, client := range configuration.Clients {
+		add(entitlement{
+			Kind: kindClient, Party: client.ID, Disabled: client.Disabled,
+			Grants: client.Grants, Authentication: client.Authentication,
+		}, client.Allow)
+	}
+	for _, issuer := range configuration.Issuers {
+		add(entitlement{
+			Kind: kindIssuer, Party: issuer.Issuer, Disabled: issuer.Disabled,
+			Grants: []string{oauth.JWTBearer}, Authentication: issuer.Client,
+		}, issuer.Allow)
+	}
+	return all
+}
+
+// with returns what a rule allows to the party.
+func (e entitlement) with(rule config.Rule, algorithm string) entitlement {
+	e.Disabled = e.Disabled || rule.Disabled
+	e.If, e.Subject = rule.If.Text, rule.Subject.Text
+	e.Resource, e.Scopes, e.DefaultScopes, e.Narrow = rule.Resource, rule.Scopes, rule.DefaultScopes, rule.Narrow
+	e.Lifetime, e.WithAssertion = int64(rule.Lifetime.Seconds()), rule.ExpiresWithAssertion
+	e.Format, e.Algorithm = formatJWT, algorithm
+	if len(rule.Claims) > 0 {
+		e.Claims = make(map[string]string, len(rule.Claims))
+		for name, expression := range rule.Claims {
+			e.Claims[name] = expression.Text
+		}
+	}
+	return e
+}
+
+// who describes the party, and how it comes to ask.
+func (e entitlement) who() string {
+	if e.Kind == kindClient {
+		return "client " + e.Party + " (" + e.Authentication + ")"
+	}
+	return "issuer " + e.Party + " (client " + e.Authentication + ")"
+}
+
+// grantNames returns the grants by the names that people use.
+func (e entitlement) grantNames() string {
+	names := slices.Clone(e.Grants)
+	for i, name := range names {
+		names[i] = name[strings.LastIndex(name, ":")+1:]
+	}
+	return strings.Join(names, ", ")
+}
