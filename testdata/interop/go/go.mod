@@ -1,0 +1,11 @@
+module interop.example.com/go
+
+go 1.26.0
+
+require (
+	github.com/coreos/go-oidc/v3 v3.21.0
+	github.com/go-jose/go-jose/v4 v4.1.9
+	golang.org/x/oauth2 v0.37.0
+)
+
+require cloud.google.com/go/compute/metadata v0.3.0 // indirect

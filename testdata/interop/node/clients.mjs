@@ -1,0 +1,16 @@
+// Other people's libraries for Node.js get tokens from Countersign and use them. One JSON object is printed for each flow.
+
+import { inspect } from 'node:util'
+import { openidClient } from './openid-client.mjs'
+import { joseFlows } from './jose.mjs'
+import { google } from './google.mjs'
+
+for (const [library, flow, attempt] of [...openidClient, ...joseFlows, ...google]) {
+  let error = ''
+  try {
+    await attempt()
+  } catch (thrown) {
+    error = inspect(thrown)
+  }
+  console.log(JSON.stringify({ library, flow, error }))
+}
