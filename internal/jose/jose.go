@@ -54,6 +54,26 @@ func AsymmetricAlgorithms() []Algorithm {
 // SymmetricAlgorithms returns the algorithms of shared secrets.
 func SymmetricAlgorithms() []Algorithm { return []Algorithm{HS256, HS384, HS512} }
 
+// ed25519Name is what RFC 9864 §2.2 calls EdDSA with Ed25519. Here both mean the same, since a key of another curve exists
+// for neither.
+const ed25519Name = "Ed25519"
+
+// algorithmOf reads the name of an algorithm.
+func algorithmOf(name string) Algorithm {
+	if name == ed25519Name {
+		return EdDSA
+	}
+	return Algorithm(name)
+}
+
+// Names returns the names under which others may know the algorithm.
+func (a Algorithm) Names() []string {
+	if a == EdDSA {
+		return []string{string(a), ed25519Name}
+	}
+	return []string{string(a)}
+}
+
 // Known reports whether a is one of the algorithms above.
 func (a Algorithm) Known() bool {
 	return slices.Contains(AsymmetricAlgorithms(), a) || a.Symmetric()

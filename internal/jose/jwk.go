@@ -40,7 +40,7 @@ func readMembers(text []byte, operation string) (jwkMembers, error) {
 	if use != "" && use != "sig" || !allows(object, operation) {
 		return jwkMembers{}, ErrKeyUse
 	}
-	members.algorithm = Algorithm(algorithm)
+	members.algorithm = algorithmOf(algorithm)
 	members.private = hasPrivatePart(object)
 	return members, nil
 }

@@ -166,6 +166,7 @@ func TestA3_only_sound_Ed25519_keys(t *testing.T) {
 	verdicts := []verdict{
 		allow("the key of RFC 8037", okp("Ed25519", ed25519X, "")),
 		allow("with its algorithm", okp("Ed25519", ed25519X, `,"alg":"EdDSA"`)),
+		allow("with its algorithm as RFC 9864 names it", okp("Ed25519", ed25519X, `,"alg":"Ed25519"`)),
 
 		deny("31 bytes", okp("Ed25519", encode(decode(t, ed25519X)[:31]), ""), jose.ErrKeyType),
 		deny("33 bytes", okp("Ed25519", encode(append(decode(t, ed25519X), 0)), ""), jose.ErrKeyType),
@@ -173,6 +174,7 @@ func TestA3_only_sound_Ed25519_keys(t *testing.T) {
 		deny("for ES256", okp("Ed25519", ed25519X, `,"alg":"ES256"`), jose.ErrKeyType),
 		deny("for HS256", okp("Ed25519", ed25519X, `,"alg":"HS256"`), jose.ErrKeyType),
 		deny("X25519", okp("X25519", ed25519X, ""), jose.ErrKeyType),
+		deny("Ed448 as RFC 9864 names it", okp("Ed25519", ed25519X, `,"alg":"Ed448"`), jose.ErrKeyAlgorithm),
 		deny("X25519 for EdDSA", okp("X25519", ed25519X, `,"alg":"EdDSA"`), jose.ErrKeyType),
 		deny("Ed448", okp("Ed448", encode(make([]byte, 57)), ""), jose.ErrKeyMember),
 		deny("no x", `{"kty":"OKP","crv":"Ed25519"}`, jose.ErrKeyMember),

@@ -231,6 +231,7 @@ func TestA5_with_a_kid_that_key_and_no_other(t *testing.T) {
 		allow("its kid", `{"alg":"ES256","kid":"ec-2"}`),
 		allow("a kid that two algorithms share", `{"alg":"PS256","kid":"rsa"}`),
 		allow("no kid where one key fits", `{"alg":"EdDSA"}`),
+		allow("Ed25519 as RFC 9864 names it", `{"alg":"Ed25519"}`),
 
 		deny("an unknown kid", `{"alg":"ES256","kid":"ec-3"}`, jose.ErrNoKey),
 		deny("an unknown kid where one key fits the algorithm", `{"alg":"EdDSA","kid":"ed-2"}`, jose.ErrNoKey),

@@ -131,7 +131,7 @@ func (t *Token) parseHeader(part string) error {
 		return ErrNested
 	}
 	// jwk, jku, x5u, x5c are not looked at: a header never supplies a key (protocol A4).
-	t.Algorithm = Algorithm(algorithm)
+	t.Algorithm = algorithmOf(algorithm)
 	if !t.Algorithm.Known() {
 		return ErrAlgorithm
 	}

@@ -7,7 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/service"
 )
@@ -69,5 +71,50 @@ func FuzzTokenEndpoint(f *testing.F) {
 			t.Errorf("the description is not plain: %q", told.Description)
 		}
 		expectNotKept(t, got)
+	})
+}
+
+// FuzzSignedAssertion has a trusted issuer say whatever there is, under whatever header: rules, mappings and copies meet
+// every kind of claim. Whatever comes of it is a token that is ours or a fault of the issuer's, and never one of ours.
+func FuzzSignedAssertion(f *testing.F) {
+	d := prepare(f, actions)
+	built, faults := service.New(d.configuration, service.Surroundings{Secrets: keepsNoSecrets, Now: d.clock.now, Log: silent(), Folder: d.folder})
+	d.must(faults.Err())
+	handler := built.Server.Token()
+	key := privateKey(f, "actions.ES256")
+	public := jose.KeySet{signingKey(f, "own.ES256").Verification()}
+
+	for _, c := range []claims{
+		d.run(), d.run().but("jti", nil), d.run().but("groups", []any{1.5, nil, map[string]any{"a": ""}}), d.run().but("part", 1e300).but("whole", 1e-300),
+		d.run().but("labels", []string{"tru", "sted"}), d.run().but("environment", "staging-eu").but("actor", "alice"), d.run().but("admin", true), d.run().but("sub", "billing"),
+	} {
+		f.Add(`{"alg":"ES256"}`, string(marshal(f, c)))
+	}
+	f.Add(`{"alg":"ES256","typ":"at+jwt","kid":"x"}`, `{}`)
+	f.Fuzz(func(t *testing.T, header, payload string) {
+		form := jwtBearer(handmade(t, key, header, payload), resource("https://deploy.example.com")).text()
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/", strings.NewReader(form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		recorder := httptest.NewRecorder()
+		handler.ServeHTTP(recorder, r)
+		status, text := recorder.Result().StatusCode, recorder.Body.Bytes()
+		if status == http.StatusBadRequest || status == http.StatusUnauthorized {
+			return
+		}
+		var got granted
+		if err := json.Unmarshal(text, &got); err != nil || status != http.StatusOK {
+			t.Fatalf("got %d %s", status, text)
+		}
+		token, err := jose.Parse(got.Token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := token.Verify(public[0]); err != nil {
+			t.Fatal(err)
+		}
+		said := token.Unverified()
+		if said.Issuer != us || said.Subject == "" || said.Subject == "billing" || said.ExpiresAt.Sub(said.IssuedAt) > 10*time.Minute || len(said.Audience.Values) != 1 {
+			t.Errorf("got %v", said.All())
+		}
 	})
 }

@@ -36,6 +36,7 @@ type deployment struct {
 	clock         *clock
 	log           *logbook
 	vault         *vault // nil where the configuration names no secret
+	service       *service.Service
 	url           string
 
 	mu   sync.Mutex
@@ -85,15 +86,16 @@ func prepare(t testing.TB, document string) *deployment {
 func (d *deployment) serve() {
 	d.t.Helper()
 	surroundings := service.Surroundings{
-		Secrets: keepsNoSecrets, Folder: d.folder, Now: d.clock.now, Log: server.NewLog(d.log), Version: "v1.2.3",
+		Secrets: keepsNoSecrets, Folder: d.folder, Now: d.clock.now, Log: server.NewLog(d.log), Version: "v1.2.3", Project: "acme",
 	}
 	if d.vault != nil {
 		surroundings.Secrets = d.vault.ours.Source
 	}
-	built, faults := service.New(d.configuration, surroundings)
+	var faults config.Faults
+	d.service, faults = service.New(d.configuration, surroundings)
 	d.must(faults.Err())
-	built.Start()
-	d.listen(built.Server)
+	d.service.Start()
+	d.listen(d.service.Server)
 }
 
 func (d *deployment) listen(served *server.Server) {

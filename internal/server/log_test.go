@@ -164,6 +164,27 @@ func TestLog_has_one_audit_event_for_each_decision(t *testing.T) {
 	}
 }
 
+func TestLog_names_the_trace_of_the_request(t *testing.T) {
+	d := deploy(t, acme)
+	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
+	for value, want := range map[string]any{
+		"Traceparent: 00-" + id + "-00f067aa0ba902b7-01":              "projects/acme/traces/" + id,
+		"X-Cloud-Trace-Context: " + id + "/67667974448284343;o=1":     "projects/acme/traces/" + id,
+		"X-Cloud-Trace-Context: " + id:                                "projects/acme/traces/" + id,
+		"Traceparent: 00-" + strings.ToUpper(id) + "-00f067aa0ba9-01": nil,
+		"Traceparent: 00-x-y-z":                                       nil,
+		"X-Cloud-Trace-Context: ../../" + id:                          nil,
+		"X-Cloud-Trace-Context: " + id + "0":                          nil,
+		"Traceparent: ":                                               nil,
+	} {
+		name, value, _ := strings.Cut(value, ": ")
+		d.grant(t, clientCredentials(d.proves("billing"), header(name, value)))
+		if got := d.log.lastDecision(t)["logging.googleapis.com/trace"]; got != want {
+			t.Errorf("%s: %s: got %v", name, value, got)
+		}
+	}
+}
+
 // What a caller claims is in the log as long as it is short, and on one line.
 func TestLog_a_stranger_cannot_write_lines_or_fill_it(t *testing.T) {
 	d := deploy(t, acme)

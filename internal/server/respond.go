@@ -93,7 +93,7 @@ func respondJSON(w http.ResponseWriter, status int, body any) int {
 	header.Set("Pragma", "no-cache") // RFC 6749 §5.1 asks for both
 	header.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
-	_, _ = w.Write(text) // the caller is gone: nobody to tell
+	_, _ = w.Write(append(text, '\n')) // an error: the caller is gone, and there is nobody to tell
 	return status
 }
 

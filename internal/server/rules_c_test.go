@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/alexedwards/argon2id"
+	"golang.org/x/crypto/bcrypt"
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/jose"
@@ -66,6 +67,22 @@ func TestC1_two_hashes_are_good_at_once(t *testing.T) {
 		deny("another client's", clientCredentials(basic("portal", mobileSecret)), strangeClient("secret_wrong")),
 		deny("none", clientCredentials(basic("portal", "")), strangeClient("secret_wrong")),
 		deny("the hash itself", clientCredentials(basic("portal", "$argon2id$v=19$m=64,t=1,p=1$f0Y4efikBUU$2aKtyboevh+TiGuyB2ri1A")), strangeClient("secret_wrong")),
+	)
+}
+
+// bcrypt looks at 72 bytes and drops the rest.
+func TestC1_a_secret_that_is_longer_than_bcrypt_reads_never_fits(t *testing.T) {
+	secret := strings.Repeat("0123456789ab", 6)
+	hash, err := bcrypt.GenerateFromPassword([]byte(secret), bcrypt.MinCost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := deploy(t, variant(t, acme, "$2a$04$SQhg/SBifBBKktyTdFrsEe7ep2VhHPleP82ZHrkeZGYfwitJr67Ca", string(hash)))
+	d.judge(t,
+		allow("72 bytes", clientCredentials(basic("portal", secret))),
+		deny("73 bytes", clientCredentials(basic("portal", secret+"x")), strangeClient("secret_wrong")),
+		deny("71 bytes", clientCredentials(basic("portal", secret[:71])), strangeClient("secret_wrong")),
+		deny("with a NUL behind", clientCredentials(basic("portal", secret+"\x00")), strangeClient("secret_wrong")),
 	)
 }
 

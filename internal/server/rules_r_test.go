@@ -106,6 +106,18 @@ func TestR2_two_assertions_are_burnt_together_or_not_at_all(t *testing.T) {
 	)
 }
 
+// The two uses of RFC 7523 are remembered apart: one JWT may serve for both, once.
+func TestR2_one_JWT_may_be_credential_and_grant_once(t *testing.T) {
+	d := deploy(t, acme)
+	token := sign(t, "reporting.ES256", d.of("reporting"))
+	d.judge(t,
+		allow("both", jwtBearer(token, proof(token))),
+		deny("both again", jwtBearer(token, proof(token)), clientFault(assertion.ErrReplayed)),
+		deny("as a credential", clientCredentials(proof(token)), clientFault(assertion.ErrReplayed)),
+		deny("as a grant", jwtBearer(token), grantFault(assertion.ErrReplayed)),
+	)
+}
+
 func TestR2_a_missing_signing_key_does_not_burn_the_assertion(t *testing.T) {
 	d := prepare(t, vaulted)
 	d.vault.shut(codes.Internal)

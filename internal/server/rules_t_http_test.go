@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -103,4 +104,27 @@ func TestT1_no_other_path_is_the_token_endpoint(t *testing.T) {
 	}
 	// The same path in another spelling is the same path (RFC 3986 §6.2.2.2).
 	d.judge(t, allow("percent-encoded", clientCredentials(d.proves("billing"), target("/%74oken"))))
+}
+
+// The handlers that stand alone are reached at whatever path the platform gives them.
+func TestT1_a_handler_that_stands_alone_answers_at_any_path(t *testing.T) {
+	d := deploy(t, acme)
+	for name, alone := range map[string]http.Handler{"Token": d.service.Server.Token(), "JWKS": d.service.Server.JWKS()} {
+		listener := httptest.NewServer(alone)
+		defer listener.Close()
+		d.url = listener.URL
+		for _, path := range []string{"/", "/token", "/Token", "/anything/at/all"} {
+			read, asked := d.send(t, get(path)), d.send(t, clientCredentials(d.proves("billing"), target(path)))
+			switch name {
+			case "Token":
+				if read.status != 405 || asked.status != 200 {
+					t.Errorf("%s at %s: got %d for GET, %d for POST", name, path, read.status, asked.status)
+				}
+			case "JWKS":
+				if read.status != 200 || asked.status != 405 || read.header.Get("ETag") == "" {
+					t.Errorf("%s at %s: got %d for GET, %d for POST", name, path, read.status, asked.status)
+				}
+			}
+		}
+	}
 }

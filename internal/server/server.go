@@ -82,8 +82,8 @@ const (
 // Handler serves everything below one origin.
 //
 // An issuer identifier may have a path. The metadata then stands where RFC 8414 §3.1 puts it and where OpenID Connect
-// Discovery does, under both names (RFC 8414 §5); and since a proxy, or Google's own front end, may have taken the path off, each endpoint answers
-// with and without it.
+// Discovery does, under both names (RFC 8414 §5); and since a proxy, or Google's own front end, may have taken the path
+// off, each endpoint answers with and without it.
 func (s *Server) Handler() http.Handler {
 	routes := map[string]http.HandlerFunc{}
 	for _, prefix := range []string{"", s.prefix} {
