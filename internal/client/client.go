@@ -141,22 +141,25 @@ func (r *Registry) byName(request oauth.TokenRequest) (Authenticated, error) {
 func (r *Registry) byAssertion(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
 	presented, err := assertion.Parse(request.ClientAssertion.Reveal())
 	if err != nil {
-		return Authenticated{}, faulty(err)
+		return Authenticated{}, faulty("", err)
 	}
 	if request.ClientID != "" && request.ClientID != presented.Issuer() {
 		return Authenticated{}, &oauth.Error{
 			Code:        oauth.InvalidClient,
 			Description: "client_id is not the iss of the client assertion",
 			Reason:      "client_id_mismatch",
+			Claimed:     presented.Issuer(),
 		}
 	}
 	registration, profile := r.assertionProfile(presented.Issuer())
 	verified, err := r.verifier.Verify(ctx, presented, profile)
 	if errors.Is(err, assertion.ErrNobody) {
-		return Authenticated{}, refused(r.whyNobody(presented.Issuer()), nil)
+		refusal := refused(r.whyNobody(presented.Issuer()), nil)
+		refusal.Claimed = presented.Issuer()
+		return Authenticated{}, refusal
 	}
 	if err != nil {
-		return Authenticated{}, faulty(err)
+		return Authenticated{}, faulty(presented.Issuer(), err)
 	}
 	return Authenticated{request: request, registration: registration, proved: true, assertion: verified, valid: true}, nil
 }
@@ -186,21 +189,24 @@ func (r *Registry) whyNobody(id string) string {
 	return "client_unknown"
 }
 
-// faulty turns what package assertion says into what the caller is told.
-func faulty(err error) error {
+// faulty turns what package assertion says of an assertion that claims to be of claimed into what the caller is told.
+func faulty(claimed string, err error) error {
 	fault, isFault := errors.AsType[*assertion.Fault](err)
+	var refusal *oauth.Error
 	switch {
 	case !isFault:
-		return oauth.Unavailable("client_keys_unavailable", err)
+		refusal = oauth.Unavailable("client_keys_unavailable", err)
 	case assertion.TellsWhoExists(err):
-		return refused(fault.Reason, err)
+		refusal = refused(fault.Reason, err)
 	default:
-		return &oauth.Error{
+		refusal = &oauth.Error{
 			Code:        oauth.InvalidClient,
 			Description: "client_assertion: " + fault.Sentence,
 			Reason:      "client_assertion_" + fault.Reason,
 		}
 	}
+	refusal.Claimed = claimed
+	return refusal
 }
 
 // refused is the one answer to an unknown client, a wrong key, a wrong secret and a wrong method (protocol T8).

@@ -45,12 +45,12 @@ func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticat
 	}
 	presented, err := assertion.Parse(request.Assertion.Reveal())
 	if err != nil {
-		return Authorization{}, faulty(err)
+		return Authorization{}, faulty("", err)
 	}
 	party, trust := g.trust(presented.Issuer())
 	verified, err := g.config.Verifier.Verify(ctx, presented, trust.profile(party))
 	if err != nil {
-		return Authorization{}, faulty(err)
+		return Authorization{}, faulty(presented.Issuer(), err)
 	}
 	if err := checkClient(authenticated, party, trust.Client); err != nil {
 		return Authorization{}, err
@@ -150,23 +150,23 @@ func requestedScope(request oauth.TokenRequest, verified assertion.Verified, fro
 	}
 }
 
-// faulty turns what package assertion says into what the caller is told (protocol G7).
-func faulty(err error) error {
+// faulty turns what package assertion says of an assertion that claims to be of claimed into what the caller is told
+// (protocol G7).
+func faulty(claimed string, err error) error {
 	fault, isFault := errors.AsType[*assertion.Fault](err)
-	switch {
-	case !isFault:
-		return oauth.Unavailable("issuer_keys_unavailable", err)
-	case assertion.TellsWhoExists(err):
-		return &oauth.Error{
-			Code:        oauth.InvalidGrant,
-			Description: "assertion: its iss is not trusted here, or none of the keys known for it made the signature",
-			Reason:      "assertion_" + fault.Reason,
-		}
-	default:
-		return &oauth.Error{
-			Code:        oauth.InvalidGrant,
-			Description: "assertion: " + fault.Sentence,
-			Reason:      "assertion_" + fault.Reason,
-		}
+	if !isFault {
+		refusal := oauth.Unavailable("issuer_keys_unavailable", err)
+		refusal.Claimed = claimed
+		return refusal
+	}
+	description := "assertion: " + fault.Sentence
+	if assertion.TellsWhoExists(err) {
+		description = "assertion: its iss is not trusted here, or none of the keys known for it made the signature"
+	}
+	return &oauth.Error{
+		Code:        oauth.InvalidGrant,
+		Description: description,
+		Reason:      "assertion_" + fault.Reason,
+		Claimed:     claimed,
 	}
 }

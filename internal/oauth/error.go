@@ -31,6 +31,9 @@ type Error struct {
 	// Empty: the Code says it all.
 	Reason string
 
+	// Claimed is the iss of the assertion that was refused, for the log only: nobody has proved it. Empty: there was none.
+	Claimed string
+
 	// Cause is for the log only. It must not hold a secret, an assertion or a token.
 	Cause error
 }

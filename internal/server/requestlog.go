@@ -95,6 +95,7 @@ func describeRefusal(add func(name, value string), status int, err error) slog.L
 	add("error", string(refusal.Code))
 	add("reason", reason)
 	add("error_description", refusal.Description)
+	add("claimed_iss", refusal.Claimed)
 	if refusal.Cause != nil {
 		add("cause", refusal.Cause.Error())
 	}
