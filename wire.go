@@ -12,7 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
@@ -58,8 +57,7 @@ var fromEnvironment = sync.OnceValues(func() (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	configuration, faults := config.Load(name, document)
-	built, inParts := service.New(configuration, service.Surroundings{
+	built, configuration, faults := service.Load(name, document, service.Surroundings{
 		Secrets: secrets.Source,
 		Folder:  filepath.Dir(name),
 		Now:     time.Now,
@@ -67,7 +65,7 @@ var fromEnvironment = sync.OnceValues(func() (*service.Service, error) {
 		Version: Version(),
 		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"),
 	})
-	if err := service.Join(faults, inParts).Err(); err != nil {
+	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	for _, warning := range configuration.Warnings {

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -88,31 +87,17 @@ type checked struct {
 // check finds every fault: those of the document and those of its parts, which only the service itself can judge.
 func check(path string, document []byte) checked {
 	name := inputName(path)
-	configuration, faults := config.Load(name, document)
-	folder := filepath.Dir(path) // of "-" it is the working directory
-	_, more := service.New(configuration, service.Surroundings{
+	_, configuration, faults := service.Load(name, document, service.Surroundings{
 		Secrets: func(string) keys.Source { return offline{} },
-		Folder:  folder,
+		Folder:  filepath.Dir(path), // of "-" it is the working directory
 		Now:     time.Now,
 		Log:     slog.New(slog.DiscardHandler),
 	})
-	faults = append(faults, withoutConsequences(more, faults)...)
-	faults.Sort()
 	result := checked{name: name, faults: faults, warnings: configuration.Warnings}
 	if len(faults) == 0 {
 		result.allowed = entitlements(configuration)
 	}
 	return result
-}
-
-// withoutConsequences leaves out of later faults those that only follow from an earlier one: a part that stands around
-// an earlier fault, or nowhere in the document, fails because what it needs could not be read.
-func withoutConsequences(later, earlier config.Faults) config.Faults {
-	return slices.DeleteFunc(later, func(fault config.Fault) bool {
-		return slices.ContainsFunc(earlier, func(cause config.Fault) bool {
-			return fault.At.Line == 0 || strings.HasPrefix(cause.At.Path, fault.At.Path+".") || cause.At.Path == fault.At.Path
-		})
-	})
 }
 
 // offline stands for every secret: to check a configuration needs none.

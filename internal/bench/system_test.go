@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/oauth"
@@ -41,15 +40,14 @@ func newSystem(tb testing.TB, algorithm jose.Algorithm, clients int) *system {
 	s.clock.Store(time.Now().Unix())
 	writeKey(tb, filepath.Join(folder, "signing.pem"), algorithm)
 	s.key = writeKey(tb, filepath.Join(folder, "client.pem"), algorithm)
-	configuration, faults := config.Load("bench.yaml", document(tb, s.key, algorithm, clients))
-	built, more := service.New(configuration, service.Surroundings{
+	built, _, faults := service.Load("bench.yaml", document(tb, s.key, algorithm, clients), service.Surroundings{
 		Secrets: func(string) keys.Source { return nil },
 		Folder:  folder,
 		Now:     func() time.Time { return time.Unix(s.clock.Load(), 0) },
 		Log:     server.NewLog(io.Discard),
 		Version: "bench",
 	})
-	if faults = append(faults, more...); len(faults) > 0 {
+	if len(faults) > 0 {
 		tb.Fatal(faults)
 	}
 	s.handler = built.Server.Handler()

@@ -1,7 +1,7 @@
 // Package service puts the parts together that one configuration asks for.
 //
-// [New] takes a configuration and what surrounds it, and returns the running parts or every fault that only they can
-// find: a key that does not parse, a condition that does not compile, a hash that is none. It opens no connection and
+// [Load] takes a document and what surrounds it, and returns the running parts or every fault, also those that only the
+// parts can find: a key that does not parse, a condition that does not compile, a hash that is none. It opens no connection and
 // reads no secret: keys that are kept elsewhere are fetched when they are first needed.
 package service
 
@@ -68,9 +68,20 @@ func New(configuration *config.Config, surroundings Surroundings) (*Service, con
 	return service, nil
 }
 
-// Join puts the faults of a document and those that [New] has found in its parts into one list. It leaves out what only
-// follows from a fault of the document: a part that stands at or around it, or nowhere, lacks what could not be read.
-func Join(document, parts config.Faults) config.Faults {
+// Load reads a document and builds the parts that it asks for. Every fault of both is found in one reading; the service
+// is nil where there is one, the configuration never is. name is what faults call the document.
+func Load(name string, document []byte, surroundings Surroundings) (*Service, *config.Config, config.Faults) {
+	configuration, faults := config.Load(name, document)
+	service, inParts := New(configuration, surroundings)
+	if faults = join(faults, inParts); len(faults) > 0 {
+		return nil, configuration, faults
+	}
+	return service, configuration, nil
+}
+
+// join puts the faults of a document and those of its parts into one list. It leaves out what only follows from a fault
+// of the document: a part that stands at or around it, or nowhere, lacks what could not be read.
+func join(document, parts config.Faults) config.Faults {
 	all := slices.Clone(document)
 	for _, fault := range parts {
 		follows := slices.ContainsFunc(document, func(cause config.Fault) bool {
