@@ -160,6 +160,17 @@ func TestMemory_has_no_end_of_expiring_uses_in_bounded_space(t *testing.T) {
 	runtime.KeepAlive(r)
 }
 
+func TestMemory_whose_clock_was_ahead_for_a_while_forgets_what_came_later(t *testing.T) {
+	r := remember(t, 100)
+	r.now = r.now.Add(time.Hour)
+	r.expect(t, nil, time.Minute, "ahead")
+	r.now = r.now.Add(-time.Hour)
+	r.expect(t, nil, time.Minute, numbered("back ", 99)...)
+	r.expect(t, assertion.ErrFull, time.Minute, "too many")
+	r.now = r.now.Add(2 * time.Hour)
+	r.expect(t, nil, time.Minute, numbered("new ", 100)...)
+}
+
 func TestMemory_after_a_night_without_calls_is_as_good_as_new(t *testing.T) {
 	r := remember(t, 1000)
 	r.expect(t, nil, time.Hour, numbered("evening ", 1000)...)

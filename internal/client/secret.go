@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"sync/atomic"
 
@@ -23,8 +24,16 @@ const hashesAtOnce = 2
 const (
 	maxArgonMemory     = 64 << 10 // KiB
 	maxArgonIterations = 10
+	minArgonSalt       = 8  // bytes
+	minArgonHash       = 16 // bytes
 	maxBcryptCost      = 14
 	maxBcryptSecret    = 72 // bytes; bcrypt looks at no more
+)
+
+// The forms of hashes, since the libraries overlook what stands between and behind the parts.
+var (
+	argonForm  = regexp.MustCompile(`\A\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+\z`)
+	bcryptForm = regexp.MustCompile(`\A\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}\z`)
 )
 
 // SecretHash is a hash of a client secret: argon2id in PHC form, or bcrypt.
@@ -46,8 +55,14 @@ func ParseSecretHash(text string) (*SecretHash, error) {
 	switch {
 	case strings.HasPrefix(text, "$argon2id$"):
 		params, _, _, err := argon2id.DecodeHash(text)
-		if err != nil {
+		if err != nil || !argonForm.MatchString(text) {
 			return nil, errors.New("this is not an argon2id hash in PHC form: $argon2id$v=19$m=…,t=…,p=…$salt$hash")
+		}
+		// RFC 9106 §3.1. The library computes with what is less than that until it panics, and a hash of one byte fits
+		// one secret in 256.
+		if params.Iterations < 1 || params.Parallelism < 1 || params.Memory < 8*uint32(params.Parallelism) ||
+			params.SaltLength < minArgonSalt || params.KeyLength < minArgonHash {
+			return nil, fmt.Errorf("this argon2id hash is too weak: it needs t and p of at least 1, m of at least 8 p, and %d bytes of salt and %d of hash", minArgonSalt, minArgonHash)
 		}
 		if params.Memory > maxArgonMemory || params.Iterations > maxArgonIterations {
 			return nil, fmt.Errorf("this argon2id hash is too expensive to check on each request: use at most m=%d, t=%d", maxArgonMemory, maxArgonIterations)
@@ -55,8 +70,8 @@ func ParseSecretHash(text string) (*SecretHash, error) {
 		hash.argon2id = text
 	case strings.HasPrefix(text, "$2"):
 		cost, err := bcrypt.Cost([]byte(text))
-		if err != nil {
-			return nil, errors.New("this is not a bcrypt hash")
+		if err != nil || !bcryptForm.MatchString(text) {
+			return nil, errors.New("this is not a bcrypt hash: $2b$, the cost in two digits, $, and 53 characters")
 		}
 		if cost > maxBcryptCost {
 			return nil, fmt.Errorf("this bcrypt hash is too expensive to check on each request: use a cost of at most %d", maxBcryptCost)
@@ -78,7 +93,9 @@ func (h *SecretHash) remembers(secret string) bool {
 func (h *SecretHash) fits(secret string) bool {
 	fits := false
 	if h.bcrypt != nil {
-		fits = len(secret) <= maxBcryptSecret && bcrypt.CompareHashAndPassword(h.bcrypt, []byte(secret)) == nil
+		// A longer one never fits, and costs the same.
+		read := []byte(secret[:min(len(secret), maxBcryptSecret)])
+		fits = bcrypt.CompareHashAndPassword(h.bcrypt, read) == nil && len(read) == len(secret)
 	} else {
 		match, err := argon2id.ComparePasswordAndHash(secret, h.argon2id)
 		fits = err == nil && match

@@ -20,6 +20,9 @@ func (d Directory) Versions(context.Context) ([]Version, error) {
 	}
 	var versions []Version
 	for _, entry := range entries {
+		if entry.IsDir() {
+			continue
+		}
 		switch strings.ToLower(filepath.Ext(entry.Name())) {
 		case ".pem", ".jwk", ".json":
 		default:

@@ -48,11 +48,11 @@ const (
 
 // NewRing returns a ring that has not been loaded.
 func NewRing(config Config) (*Ring, error) {
-	if config.Source == nil || config.Now == nil || config.Log == nil || !config.Algorithm.Known() {
-		return nil, errors.New("keys: a source, an algorithm, a clock and a log are required")
+	if config.Source == nil || config.Now == nil || config.Log == nil || !config.Algorithm.Known() || config.Algorithm.Symmetric() {
+		return nil, errors.New("keys: a source, an algorithm of public keys, a clock and a log are required")
 	}
-	if config.Timing.MaxAge <= 0 || config.Timing.Refresh <= 0 || config.Timing.TokenLifetime <= 0 {
-		return nil, errors.New("keys: the timing needs a max-age, a refresh interval and a token lifetime")
+	if config.Timing.MaxAge <= 0 || config.Timing.Refresh <= 0 || config.Timing.TokenLifetime <= 0 || config.Timing.Skew < 0 {
+		return nil, errors.New("keys: the timing needs a max-age, a refresh interval, a token lifetime, and a skew of at least 0 s")
 	}
 	ring := &Ring{config: config}
 	var err error
@@ -95,9 +95,8 @@ func (r *Ring) load(ctx context.Context) ([]member, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(versions, func(a, b Version) int { return a.Created.Compare(b.Created) })
 	var members []member
-	for _, version := range versions {
+	for _, version := range slices.SortedFunc(slices.Values(versions), older) {
 		if version.State != Enabled {
 			continue
 		}
@@ -130,8 +129,12 @@ func (r *Ring) JWKS(ctx context.Context) (*Document, error) {
 	var public jose.KeySet
 	identity := sha256.New()
 	for _, member := range r.config.Timing.published(members, r.config.Now()) {
-		public = append(public, member.key.Verification())
-		identity.Write([]byte(member.key.ID() + "\n"))
+		key := member.key.Verification()
+		if slices.ContainsFunc(public, func(k jose.VerificationKey) bool { return k.ID() == key.ID() }) {
+			continue // two versions hold the same key: verifiers would take a kid that is there twice for none
+		}
+		public = append(public, key)
+		identity.Write([]byte(key.ID() + "\n"))
 	}
 	etag := `"` + hex.EncodeToString(identity.Sum(nil)[:16]) + `"`
 	if document := r.document.Load(); document != nil && document.ETag == etag {

@@ -64,12 +64,12 @@ func (s *Shared) load(ctx context.Context) (jose.SigningKey, error) {
 	if err != nil {
 		return jose.SigningKey{}, err
 	}
-	versions = slices.DeleteFunc(versions, func(v Version) bool { return v.State != Enabled })
+	versions = slices.DeleteFunc(slices.Clone(versions), func(v Version) bool { return v.State != Enabled })
 	if len(versions) == 0 {
 		// No error: whoever disables every version means it, and the last good one must not sign on.
 		return jose.SigningKey{}, nil
 	}
-	newest := slices.MaxFunc(versions, func(a, b Version) int { return a.Created.Compare(b.Created) })
+	newest := slices.MaxFunc(versions, older)
 	key, err := jose.NewSharedSecretSigningKey(newest.Payload, s.algorithm, newest.ID)
 	if err != nil {
 		return jose.SigningKey{}, fmt.Errorf("version %s: %w", newest.ID, err)

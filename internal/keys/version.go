@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -23,9 +24,13 @@ type Version struct {
 	Payload []byte // the key, only where State is Enabled
 }
 
+// older orders versions by age, the oldest first. Versions of one age, such as files that were copied together, have an
+// order too, so that every instance has the same.
+func older(a, b Version) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) }
+
 // Source is where the versions of one secret come from.
 type Source interface {
 	// Versions returns every version that still exists, in no particular order, with the payloads of the enabled ones.
-	// An error means that nothing is known: it never returns a part of them.
+	// An error means that nothing is known: it never returns a part of them. The caller changes nothing in the slice.
 	Versions(ctx context.Context) ([]Version, error)
 }

@@ -158,9 +158,14 @@ func TestGet_takes_what_a_load_brings_that_does_not_heed_its_timeout(t *testing.
 // Instances have no CPU between requests. A load can begin in one request and stand still until the next, hours later.
 func TestGet_does_not_believe_a_load_that_stood_still_with_the_instance(t *testing.T) {
 	const night = 8 * time.Hour
-	for name, outcome := range map[string]error{
-		"and brought what the source had in the evening": nil,
-		"and lost its connection":                        errDown,
+	for name, test := range map[string]struct {
+		outcome error
+		asked   time.Duration // after the load has ended
+	}{
+		"and brings what the source had in the evening":      {nil, -time.Millisecond},
+		"and has brought what the source had in the evening": {nil, time.Millisecond},
+		"and loses its connection":                           {errDown, -time.Millisecond},
+		"and has lost its connection":                        {errDown, time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -169,8 +174,8 @@ func TestGet_does_not_believe_a_load_that_stood_still_with_the_instance(t *testi
 					c.Stale = 3 * night
 					c.Load = func(context.Context) (int, error) {
 						if loads++; loads == 2 {
-							time.Sleep(night + time.Millisecond)
-							return 2, outcome
+							time.Sleep(night)
+							return 2, test.outcome
 						}
 						return loads, nil
 					}
@@ -178,7 +183,7 @@ func TestGet_does_not_believe_a_load_that_stood_still_with_the_instance(t *testi
 				want(t, value, 1)
 				time.Sleep(fresh * 3 / 4)
 				want(t, value, 1)
-				time.Sleep(night)
+				time.Sleep(night + test.asked)
 				want(t, value, 3)
 			})
 		})

@@ -18,10 +18,10 @@ import (
 
 // Config says which tokens an API accepts. All fields are required unless they say otherwise.
 type Config struct {
-	Issuer   string // iss, and whose JWK Set verifies
-	Audience string // the API's own identifier, which must be in aud
-	JWKSURI  string // where the JWK Set is
-	Client   *http.Client
+	Issuer   string       // iss, and whose JWK Set verifies
+	Audience string       // the API's own identifier, which must be in aud
+	JWKSURI  string       // where the JWK Set is
+	Client   *http.Client // fetches the JWK Set, and follows redirects only if it is one that does
 	Now      func() time.Time
 	Skew     time.Duration // clock difference that is forgiven; zero: none
 }
@@ -61,12 +61,14 @@ func (t Token) Has(scope string) bool { return slices.Contains(t.Scope, scope) }
 // The ways in which a request is refused.
 var (
 	ErrNoToken = errors.New("the request has no access token")
+	// ErrMalformed is in every error about a request that nobody can understand; the rest of the error says why.
+	ErrMalformed = errors.New("the Authorization header is malformed")
 	// ErrInvalid is in every error about a token that does not hold; the rest of the error says why.
 	ErrInvalid = errors.New("the access token is not valid")
 )
 
-// Verify returns the token of a request's Authorization headers. The error is ErrNoToken, an ErrInvalid, or says that
-// the keys could not be had.
+// Verify returns the token of a request's Authorization headers. The error is ErrNoToken, an ErrMalformed, an
+// ErrInvalid, or says that the keys could not be had.
 func (v *Verifier) Verify(ctx context.Context, authorization []string) (Token, error) {
 	text, err := bearer(authorization)
 	if err != nil {
@@ -120,21 +122,22 @@ func (v *Verifier) check(claims jose.Claims) (Token, error) {
 	}, nil
 }
 
-// bearer finds the token of RFC 6750 §2.1. The scheme is case-insensitive (RFC 9110 §11.1).
+// bearer finds the token of RFC 6750 §2.1. The scheme is case-insensitive (RFC 9110 §11.1), with one
+// space or more behind it.
 func bearer(authorization []string) (string, error) {
 	switch len(authorization) {
 	case 0:
 		return "", ErrNoToken
 	case 1:
 	default:
-		return "", invalid(errors.New("there is more than one Authorization header"))
+		return "", fmt.Errorf("%w: there is more than one", ErrMalformed)
 	}
-	scheme, token, found := strings.Cut(authorization[0], " ")
+	scheme, token, _ := strings.Cut(authorization[0], " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return "", ErrNoToken
 	}
-	if !found || token == "" {
-		return "", invalid(errors.New("there is nothing behind Bearer"))
+	if token = strings.TrimLeft(token, " "); token == "" {
+		return "", fmt.Errorf("%w: there is nothing behind Bearer", ErrMalformed)
 	}
 	return token, nil
 }

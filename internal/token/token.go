@@ -47,6 +47,11 @@ func New(config Config) (*Issuer, error) {
 	if config.Issuer == "" || config.Keys == nil || config.Now == nil {
 		return nil, errors.New("token: an issuer, keys and a clock are required")
 	}
+	for resource, keys := range config.SharedKeys {
+		if keys == nil {
+			return nil, fmt.Errorf("token: %s has no keys", resource)
+		}
+	}
 	return &Issuer{config}, nil
 }
 
@@ -99,11 +104,11 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 	now := i.config.Now()
 	expires := now.Add(decision.Lifetime())
 	if limit := decision.NotAfter(); !limit.IsZero() && limit.Before(expires) {
+		// An assertion is still good for Skew after its exp; a token that ends with it would end in the past.
+		if !limit.After(now.Add(time.Second)) {
+			return Draft{}, &oauth.Error{Code: oauth.InvalidGrant, Description: "assertion: exp is too near for a token that ends with it", Reason: "expires_too_soon"}
+		}
 		expires = limit
-	}
-	// An assertion is still good for Skew after its exp; a token that ends with it would end in the past.
-	if !expires.After(now.Add(time.Second)) {
-		return Draft{}, &oauth.Error{Code: oauth.InvalidGrant, Description: "assertion: exp is too near for a token that ends with it", Reason: "expires_too_soon"}
 	}
 	return Draft{signer: signer, extra: decision.Claims(), scope: decision.Scope(), claims: claims{
 		Issuer:    i.config.Issuer,

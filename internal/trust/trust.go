@@ -9,6 +9,7 @@
 package trust
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -99,7 +100,9 @@ func PublicKeys(secret Secret, rsa jose.Algorithm) func(context.Context) (jose.K
 		if len(versions) == 0 {
 			return nil, nil
 		}
-		newest := slices.MaxFunc(versions, func(a, b SecretVersion) int { return a.Created.Compare(b.Created) })
+		newest := slices.MaxFunc(versions, func(a, b SecretVersion) int {
+			return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID))
+		})
 		return jose.ParseRegisteredKeys(newest.Payload, rsa)
 	}
 }

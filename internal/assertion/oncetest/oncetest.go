@@ -167,6 +167,7 @@ func distinct(t *testing.T, s *subject) {
 			{"a", "B"}, {"A", "b"}, {"a/b", "c"}, {"a", "b/c"}, {"a", "b\x00"}, {"a\x00", "b"}, {"a", "\x00b"}, {"a", "b\n"},
 			{"a:b", "c"}, {"a", "b:c"}, {"a|", "|b"}, {"a", "..|b"}, {"..", "."}, {".", ".."}, {"__a__", "__b__"},
 			{"a", "%62"}, {"a", "b%00"}, {"a", "\u00e9"}, {"a", "e\u0301"}, {"a", "ſ"}, {"a", "s"}, {"a", "\u212a"}, {"a", "k"},
+			{"1", "xxxxxxxxx4yyyy"}, {"14xxxxxxxxx", "yyyy"}, // the same with each length in front and nothing between
 			{"a", long}, {"a", long + "y"}, {"a", "y" + long}, {"a" + long, ""},
 			{"client", "grant"}, {"grant", "client"},
 		} {
