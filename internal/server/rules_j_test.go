@@ -257,7 +257,7 @@ func TestHealth_and_ready_say_what_they_should(t *testing.T) {
 	d := deploy(t, acme)
 	for path, want := range map[string]string{"/health": `{"status":"ok","version":"v1.2.3"}`, "/ready": `{"status":"ready"}`} {
 		got := d.send(t, get(path))
-		if got.status != 200 || got.body != want {
+		if got.status != 200 || strings.TrimSpace(got.body) != want {
 			t.Errorf("%s: got %d %s", path, got.status, got.body)
 		}
 		expectNotKept(t, got)

@@ -76,8 +76,11 @@ func TestW2_an_API_can_verify_a_token_with_the_JWK_Set_alone(t *testing.T) {
 	if len(set.Keys) != 1 || set.Keys[0].Kid != header.Kid || header.Alg != "ES256" {
 		t.Fatalf("header %v, set %v", header, set)
 	}
+	public, err := ecdsa.ParseUncompressedPublicKey(elliptic.P256(), slices.Concat([]byte{4}, decode(t, set.Keys[0].X), decode(t, set.Keys[0].Y)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	number := func(text []byte) *big.Int { return new(big.Int).SetBytes(text) }
-	public := &ecdsa.PublicKey{Curve: elliptic.P256(), X: number(decode(t, set.Keys[0].X)), Y: number(decode(t, set.Keys[0].Y))}
 	digest, signature := sha256.Sum256([]byte(parts[0]+"."+parts[1])), decode(t, parts[2])
 	if len(signature) != 64 || !ecdsa.Verify(public, digest[:], number(signature[:32]), number(signature[32:])) {
 		t.Error("the signature does not verify")

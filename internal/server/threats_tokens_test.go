@@ -2,17 +2,16 @@ package server_test
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
+	"fmt"
 	"runtime"
 	"strings"
 	"testing"
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/service"
 )
-
-type rsaPublicKey = rsa.PublicKey
 
 func TestThreat_an_absent_claim_that_matches_an_empty_rule(t *testing.T) {
 	const issuer = "\n  - issuer: https://idp.example.com\n    keys: {file: idp.ES256.json}\n    audiences: [mail-app]\n    allow:\n      - {"
@@ -145,5 +144,15 @@ func TestThreat_a_panic_on_an_unknown_kind_of_key(t *testing.T) {
 				t.Error("nobody is told")
 			}
 		})
+	}
+}
+
+func TestThreat_iss_as_a_list(t *testing.T) {
+	d := deploy(t, acme)
+	for _, iss := range []any{[]string{idp}, []string{idp, "https://evil.example.com"}, map[string]any{"0": idp}, 1, true} {
+		d.judge(t,
+			deny(fmt.Sprintf("grant: %v", iss), jwtBearer(sign(t, "idp.ES256", d.about("alice", idp).but("iss", iss))), grantFault(jose.ErrClaimType)),
+			deny(fmt.Sprintf("client: %v", iss), clientCredentials(proof(sign(t, "billing.ES256", d.of("billing").but("iss", iss)))), clientFault(jose.ErrClaimType)),
+		)
 	}
 }
