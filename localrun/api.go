@@ -34,7 +34,7 @@ func newDemoAPI(config apiConfig) (*demoAPI, error) {
 		Issuer:   config.Issuer,
 		Audience: config.Audience,
 		JWKSURI:  config.JWKSURI,
-		Client:   &http.Client{Transport: keys},
+		Client:   &http.Client{Transport: keys, CheckRedirect: noRedirect},
 		Now:      time.Now,
 	})
 	if err != nil {

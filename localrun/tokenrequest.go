@@ -26,9 +26,12 @@ const (
 func newHTTPClient() *http.Client {
 	return &http.Client{
 		Timeout:       exchangeTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: noRedirect,
 	}
 }
+
+// noRedirect lets no answer lead anywhere else: neither credentials nor the trust in keys may follow it there.
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
 // tokenRequest is a token request as a client sends it (RFC 6749 §4.4.2, RFC 7523 §2.1).
 type tokenRequest struct {

@@ -3,7 +3,8 @@
 // The version history of one secret is the ring. Which key signs and which are public follows from the versions' create
 // times and states alone, so that every instance comes to the same answer without talking to another.
 //
-// It must never publish a private key, and never sign with one that has been disabled for longer than a refresh.
+// It must never publish a private key. While its source answers, it must never sign with one that has been disabled for
+// longer than a refresh; while it does not, nobody can know that it has been.
 package keys
 
 import (

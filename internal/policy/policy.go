@@ -25,8 +25,8 @@ type Policies struct {
 	isClient func(id string) bool
 }
 
-// New returns policies. isClient reports whether an id is a registered client's: no foreign issuer can vouch for a
-// subject of that name, which an API could take for the client (RFC 9700 §4.15).
+// New returns policies. isClient reports whether an id is a registered client's: nobody but that client gets a token with
+// a subject of that name.
 func New(rules map[grant.Party][]Rule, isClient func(id string) bool) (*Policies, error) {
 	if isClient == nil {
 		return nil, errors.New("policy: isClient is required")
@@ -105,11 +105,7 @@ func (p *Policies) Decide(authorization grant.Authorization) (Decision, error) {
 		return Decision{}, err
 	}
 	if p.poses(authorization, decision.subject) {
-		return Decision{}, &oauth.Error{
-			Code:        oauth.InvalidGrant,
-			Description: "the subject that the assertion stands for has the name of a client",
-			Reason:      "subject_is_client",
-		}
+		return Decision{}, wrongSubject(authorization)
 	}
 	client, named := authorization.Client()
 	if !named {
@@ -125,11 +121,24 @@ func (p *Policies) Decide(authorization grant.Authorization) (Decision, error) {
 	return decision, nil
 }
 
-// poses reports whether a foreign issuer vouches for a subject with the name of a client that has not proved to have sent
-// the request: a name alone is said by anybody.
+// poses reports whether the token would be about a client that has not proved to have sent the request: a name alone is
+// said by anybody, and an API could take the token for that client's (RFC 9700 §4.15).
 func (p *Policies) poses(authorization grant.Authorization, subject string) bool {
 	client, _ := authorization.Client()
-	return authorization.Party().Kind == grant.Issuer && p.isClient(subject) && (!authorization.Proved() || client != subject)
+	proved := authorization.Proved() || authorization.Party().Kind == grant.Client
+	return p.isClient(subject) && (!proved || client != subject)
+}
+
+func wrongSubject(authorization grant.Authorization) error {
+	refusal := &oauth.Error{
+		Code:        oauth.InvalidGrant,
+		Description: "the subject that the assertion stands for has the name of a client",
+		Reason:      "subject_is_client",
+	}
+	if authorization.Request().GrantType == oauth.ClientCredentials {
+		refusal.Code, refusal.Description = oauth.UnauthorizedClient, "the rule for this client gives it the name of another client"
+	}
+	return refusal
 }
 
 // match is a rule whose condition holds, with the subject that it maps to.

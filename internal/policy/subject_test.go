@@ -40,6 +40,20 @@ func TestG8_no_issuer_vouches_for_a_subject_with_the_name_of_a_client(t *testing
 	}
 }
 
+// RFC 9700 §4.15 again: what a client says of itself must not give it the name of another one.
+func TestG8_no_client_gets_the_name_of_another_client(t *testing.T) {
+	s := newStages(t)
+	credentials := request{grant: oauth.ClientCredentials, client: "billing", secret: password}
+	for source, want := range map[string]oauth.Code{
+		`"billing"`: "", `"batch"`: "",
+		`"public"`: oauth.UnauthorizedClient, `"retired"`: oauth.UnauthorizedClient,
+	} {
+		if _, err := s.decide(t, theClient, credentials, rule{Expressions: policy.Expressions{Subject: source}}); codeOf(err) != want {
+			t.Errorf("%s: %v", source, err)
+		}
+	}
+}
+
 // Protocol K1.
 func TestK1_the_subject_of_client_credentials_is_the_client_unless_a_rule_says_otherwise(t *testing.T) {
 	s := newStages(t)

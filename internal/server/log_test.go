@@ -153,7 +153,7 @@ func TestLog_has_one_audit_event_for_each_decision(t *testing.T) {
 	event = d.log.lastDecision(t)
 	for name, want := range map[string]any{
 		"severity": "WARNING", "message": "token refused", "decision": "denied", "status": 401.0, "error": "invalid_client", "reason": "client_unknown",
-		"claimed_client_id": "nobody", "client_id": nil, "sub": nil, "jti": nil,
+		"claimed_client_id": "(not registered)", "client_id": nil, "sub": nil, "jti": nil,
 	} {
 		if event[name] != want {
 			t.Errorf("%s: got %v, want %v", name, event[name], want)
@@ -161,6 +161,22 @@ func TestLog_has_one_audit_event_for_each_decision(t *testing.T) {
 	}
 	if count := len(decisions(t, d.log.String())); count != 3 {
 		t.Errorf("there were %d decisions, and three requests", count)
+	}
+}
+
+// Whoever fills in a form the wrong way round sends the secret as client_id.
+func TestLog_a_secret_that_is_sent_as_client_id_is_not_written(t *testing.T) {
+	d := deploy(t, acme)
+	d.judge(t,
+		deny("in the form", clientCredentials(post(portalSecret, "portal")), strangeClient("client_unknown")),
+		deny("in the header", clientCredentials(basic(portalSecret, "portal")), strangeClient("client_unknown")),
+		deny("alone", clientCredentials(clientID(portalSecret)), strangeClient("client_unknown")))
+	if leak := leaked(d.log.String(), []string{portalSecret}); leak != "" {
+		t.Errorf("the log has %s", leak)
+	}
+	d.judge(t, deny("a client that there is", clientCredentials(post("portal", "wrong")), strangeClient("method_wrong")))
+	if event := d.log.lastDecision(t); event["claimed_client_id"] != "portal" {
+		t.Errorf("got %v", event["claimed_client_id"])
 	}
 }
 

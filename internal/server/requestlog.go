@@ -68,7 +68,7 @@ func (s *Server) addParties(add func(name, value string), x exchange) {
 		add("client_id", registration.ID)
 		add("client_authentication", "none")
 	default:
-		add("claimed_client_id", x.request.ClientID)
+		add("claimed_client_id", s.registered(x.request.ClientID))
 	}
 	add("client_assertion_jti", x.client.Assertion().ID())
 	if grantAssertion := x.authorization.Assertion(); !grantAssertion.IsZero() {
@@ -79,6 +79,15 @@ func (s *Server) addParties(add func(name, value string), x exchange) {
 	add("sub", x.decision.Subject())
 	add("aud", strings.Join(x.decision.Audience(), " "))
 	add("scope", x.decision.Scope().String())
+}
+
+// registered returns the id of a client that is registered, and does not repeat any other: it may be a secret that stands
+// in the wrong field.
+func (s *Server) registered(id string) string {
+	if id == "" || s.config.Clients.Has(id) {
+		return id
+	}
+	return "(not registered)"
 }
 
 // describeRefusal says why, finer than the caller was told (protocol T8).
