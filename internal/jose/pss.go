@@ -3,8 +3,6 @@ package jose
 import (
 	"crypto"
 	"crypto/rsa"
-
-	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
 // pssVerifier stands in for jwx under PS256, PS384 and PS512: RFC 7518 §3.5 asks for a salt of the hash's length, and
@@ -21,18 +19,4 @@ func (v pssVerifier) Verify(signed, signature []byte, key any) error {
 	digest.Write(signed)
 	options := rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash}
 	return rsa.VerifyPSS(public, v.hash, digest.Sum(nil), signature, &options)
-}
-
-// newVerifier returns what verifies signatures of algorithm.
-func newVerifier(algorithm Algorithm) (jws.Verifier, error) {
-	switch algorithm {
-	case PS256:
-		return pssVerifier{crypto.SHA256}, nil
-	case PS384:
-		return pssVerifier{crypto.SHA384}, nil
-	case PS512:
-		return pssVerifier{crypto.SHA512}, nil
-	default:
-		return jws.NewVerifier(algorithm.jwa())
-	}
 }

@@ -26,6 +26,7 @@ type SigningKey struct {
 	public  VerificationKey
 	private hidden // crypto.Signer, or []byte for a shared secret
 	signer  jws.Signer
+	header  string // of every token, up to its typ
 }
 
 // Algorithm returns the one algorithm of the key.
@@ -99,7 +100,7 @@ var errSelfTest = errors.New("the key does not verify what it signs")
 
 // newSigningKey hands out a key only after it has signed random bytes and its other half has verified them.
 func newSigningKey(private any, public VerificationKey) (SigningKey, error) {
-	signer, err := jws.NewSigner(public.algorithm.jwa())
+	signer, err := newSigner(public.algorithm)
 	if err != nil {
 		return SigningKey{}, fmt.Errorf("making a signer for %s: %w", public.algorithm, err)
 	}
@@ -112,7 +113,8 @@ func newSigningKey(private any, public VerificationKey) (SigningKey, error) {
 	if err := public.verify(probe, signature); err != nil {
 		return SigningKey{}, fmt.Errorf("trying the key: %w", errSelfTest)
 	}
-	return SigningKey{public: public, private: hide(private), signer: signer}, nil
+	header := `{"alg":"` + string(public.algorithm) + `"` + member("kid", public.id)
+	return SigningKey{public: public, private: hide(private), signer: signer, header: header}, nil
 }
 
 // ParseSigningKey reads one private key: a JWK (RFC 7517) or PKCS#8 PEM (RFC 7468 §10). algorithm is the one it is to
@@ -179,9 +181,9 @@ func (k SigningKey) Sign(typ string, claims []byte) (string, error) {
 	if k.IsZero() {
 		return "", ErrKeyType
 	}
-	header := `{"alg":"` + string(k.public.algorithm) + `"` + member("kid", k.public.id) + member("typ", typ) + `}`
+	header := k.header + member("typ", typ) + `}`
 	encoding := base64.RawURLEncoding
-	token := make([]byte, 0, encoding.EncodedLen(len(header))+encoding.EncodedLen(len(claims))+700)
+	token := make([]byte, 0, encoding.EncodedLen(len(header))+encoding.EncodedLen(len(claims))+100)
 	token = encoding.AppendEncode(token, []byte(header))
 	token = append(token, '.')
 	token = encoding.AppendEncode(token, claims)

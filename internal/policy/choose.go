@@ -20,15 +20,15 @@ func choose(matching []match, resources []string, scope oauth.Scope) ([]match, e
 	}
 	var chosen []match
 	for _, resource := range resources {
-		allowed := slices.DeleteFunc(slices.Clone(matching), func(m match) bool { return m.rule.Resource != resource })
-		if len(allowed) == 0 {
+		isFor := func(m match) bool { return m.rule.Resource == resource }
+		if !slices.ContainsFunc(matching, isFor) {
 			return nil, &oauth.Error{Code: oauth.InvalidTarget, Description: "no rule allows this resource", Reason: "resource_not_allowed"}
 		}
-		fits := slices.IndexFunc(allowed, func(m match) bool { return m.rule.grants(scope) })
+		fits := slices.IndexFunc(matching, func(m match) bool { return isFor(m) && m.rule.grants(scope) })
 		if fits < 0 {
 			return nil, scopeNotAllowed()
 		}
-		chosen = append(chosen, allowed[fits])
+		chosen = append(chosen, matching[fits])
 	}
 	return chosen, nil
 }

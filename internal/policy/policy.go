@@ -143,7 +143,7 @@ func wrongSubject(authorization grant.Authorization) error {
 
 // match is a rule whose condition holds, with the subject that it maps to.
 type match struct {
-	rule    Rule
+	rule    *Rule
 	subject string
 	claims  map[string]any
 }
@@ -152,7 +152,9 @@ type match struct {
 func (p *Policies) matching(authorization grant.Authorization) []match {
 	claims := present(authorization.Claims())
 	var matching []match
-	for _, rule := range p.rules[authorization.Party()] {
+	rules := p.rules[authorization.Party()]
+	for i := range rules {
+		rule := &rules[i]
 		if rule.Disabled || !rule.condition.holds(claims) {
 			continue
 		}

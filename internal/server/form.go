@@ -1,8 +1,8 @@
 package server
 
 import (
+	"bytes"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -40,14 +40,15 @@ func readForm(w http.ResponseWriter, r *http.Request) (oauth.Form, error) {
 	if len(r.Header.Values("Content-Encoding")) > 0 {
 		return oauth.Form{}, invalid("content_encoding", "the body must not be compressed")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if err != nil {
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), maxBody)) + bytes.MinRead)
+	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
 		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
 			return oauth.Form{}, &statusError{invalid("body_too_large", "the body is larger than 64 KiB"), http.StatusRequestEntityTooLarge}
 		}
 		return oauth.Form{}, invalid("body_unreadable", "the body ended before it was complete")
 	}
-	text := string(body)
+	text := body.String()
 	if strings.Count(text, "&") >= maxParameters {
 		return oauth.Form{}, invalid("too_many_parameters", "the body has more than 64 parameters")
 	}
