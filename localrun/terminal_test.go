@@ -59,7 +59,7 @@ func TestInvocationIsWhatTheUserTypes(t *testing.T) {
 		"./localrun":                          "./localrun",
 		"localrun":                            "localrun",
 		"/opt/my tools/localrun":              "'/opt/my tools/localrun'",
-		"/work-d/localrun":                    "/work-d/localrun",
+		"/opt/tools-d/localrun":               "/opt/tools-d/localrun",
 		"/tmp/go-build1234/b001/exe/main":     "go run example.com/countersign/localrun",
 		cached:                                "go run example.com/countersign/localrun",
 		own:                                   "go run example.com/countersign/localrun",

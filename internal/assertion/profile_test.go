@@ -192,7 +192,7 @@ func TestVerify_demands_a_jti_where_the_profile_does(t *testing.T) {
 		allow("optional, with one", good()), allow("optional, without", good().with("jti", nil)))
 }
 
-// threats.md: prefixes and look-alikes of an issuer. Its own key does not help it.
+// docs/conformance.md: prefixes and look-alikes of an issuer. Its own key does not help it.
 func TestVerify_compares_the_issuer_character_by_character(t *testing.T) {
 	for _, other := range []string{
 		"https://issuer.example/", "https://ISSUER.example", "https://issuer.example@evil.example", "https://issuer.example.evil.example",

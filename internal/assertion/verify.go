@@ -168,8 +168,7 @@ func checkAudience(audience jose.Audience, profile Profile) error {
 	return ErrAudience
 }
 
-// use names the assertion by who made it and its jti, never by its bytes, of which a signer can make many (threats.md,
-// the last row).
+// use names the assertion by who made it and its jti, never by its bytes: whoever signs can make many for one jti.
 func (v *Verifier) use(claims jose.Claims, purpose Purpose) Use {
 	if claims.ID == "" {
 		return Use{}

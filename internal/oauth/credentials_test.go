@@ -15,7 +15,7 @@ func basic(joined string) string {
 	return "Basic " + base64.StdEncoding.EncodeToString([]byte(joined))
 }
 
-// threats.md: Keycloak CVE-2026-16093, two credentials in one request, and the policy read the unverified one.
+// docs/conformance.md: Keycloak CVE-2026-16093, two credentials in one request, and the policy read the unverified one.
 func TestC2_two_credentials_in_one_request_are_refused(t *testing.T) {
 	const several = "several_credentials"
 	header := basic("c:s")

@@ -9,7 +9,7 @@ import (
 	"example.com/countersign/internal/policy"
 )
 
-// Patterns are those of design.md, habit 14: an unanchored one has let strangers in elsewhere.
+// An unanchored pattern in a policy has let strangers in elsewhere.
 func TestG8_matches_means_the_whole_text(t *testing.T) {
 	over := claims{"ref": "refs/heads/main", "lines": "main\nevil", "end": "main\n", "n": 5, "list": []any{"main", "dev"}, "dot": "releasex1"}
 	allow(t, over,

@@ -81,7 +81,7 @@ func TestKeys_of_a_new_kid_wait_until_the_last_fetch_is_old_enough(t *testing.T)
 	w.wantFetches(t, 2)
 }
 
-// threats.md, unbounded state from strangers; protocol F2.
+// docs/conformance.md, unbounded state from strangers; protocol F2.
 func TestKeys_a_flood_of_made_up_kids_is_no_flood_of_fetches(t *testing.T) {
 	const step = 20 * time.Millisecond
 	for name, broken := range map[string]bool{"while the source answers": false, "while the source is down": true} {
@@ -193,7 +193,7 @@ func TestKeys_of_256_KiB_are_not_too_large(t *testing.T) {
 	w.accept(t, w.key.token(t, good()))
 }
 
-// threats.md, huge inputs: what is too large is not read to its end, which may never come.
+// docs/conformance.md, huge inputs: what is too large is not read to its end, which may never come.
 func TestKeys_an_answer_without_end_is_left(t *testing.T) {
 	w := newWorld(t)
 	sent := make(chan int, 1)

@@ -165,7 +165,7 @@ func TestVerify_without_kid_takes_the_only_key_there_is(t *testing.T) {
 	several.accept(t, several.key.token(t, good()))
 }
 
-// threats.md, algorithm confusion: whoever knows the public key makes a MAC with it.
+// docs/conformance.md, algorithm confusion: whoever knows the public key makes a MAC with it.
 func TestVerify_refuses_a_MAC_made_with_the_public_key(t *testing.T) {
 	w := newWorld(t)
 	spki, err := w.key.Verification().EncodeSPKI()

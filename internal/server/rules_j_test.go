@@ -223,7 +223,7 @@ func TestJ3_an_issuer_with_a_path_is_found_in_every_way(t *testing.T) {
 	}
 }
 
-// "Words" of protocol.md: the issuer is the configured one, whatever a request says.
+// The issuer is the configured one, whatever a request says.
 func TestJ3_no_header_of_a_request_influences_anything(t *testing.T) {
 	d := deploy(t, acme)
 	elsewhere := both(

@@ -20,7 +20,7 @@ import (
 	"example.com/countersign/internal/oauth"
 )
 
-// Each test is a row of threats.md.
+// Each test is a row of docs/conformance.md.
 
 func TestThreat_a_disabled_client_issuer_or_rule_gets_no_token_on_any_grant(t *testing.T) {
 	document := strings.NewReplacer(
