@@ -96,6 +96,7 @@ type entry struct {
 	Scope       string `json:"scope"`
 	Code        string `json:"error"` // of OAuth; in other entries a whole sentence
 	Description string `json:"error_description"`
+	Warning     string `json:"warning"`
 }
 
 // String returns the entry as a line. What strangers have sent is in it, and must not steer the terminal.
@@ -111,8 +112,8 @@ func (e entry) String() string {
 		}
 		text += e.Code + ": " + e.Description
 	default:
-		if e.Code != "" {
-			text += ": " + e.Code
+		if what := firstOf(e.Code, e.Warning); what != "" {
+			text += ": " + what
 		}
 	}
 	return e.Time.Local().Format(time.TimeOnly) + "  " + printable(text)
