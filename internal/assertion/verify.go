@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"example.com/countersign/internal/jose"
@@ -133,12 +132,12 @@ func (v *Verifier) checkProfile(typ string, claims jose.Claims, profile Profile)
 }
 
 // acceptsType holds RFC 8725 §3.11: another kind of JWT must not pass for an assertion, so an explicit typ that is not
-// accepted is refused. The comparison is that of media types (RFC 7515 §4.1.9).
+// accepted is refused.
 func acceptsType(types []string, typ string) bool {
 	if typ == "" {
 		return true
 	}
-	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
+	typ = jose.MediaType(typ)
 	return typ == "jwt" || slices.Contains(types, typ)
 }
 

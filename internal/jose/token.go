@@ -151,6 +151,10 @@ func stringMember(object map[string]any, name string, into *string) error {
 	return nil
 }
 
+// MediaType returns a typ in the form in which it is compared: in small letters, and without the application/ that may be
+// left out (RFC 7515 §4.1.9).
+func MediaType(typ string) string { return strings.TrimPrefix(strings.ToLower(typ), "application/") }
+
 // Unverified returns the claims of a token whose signature nobody has looked at: good to find the key that must have
 // signed it and to refuse early, never to grant.
 func (t *Token) Unverified() Claims { return t.claims }

@@ -79,7 +79,7 @@ func (v *Verifier) Verify(ctx context.Context, authorization []string) (Token, e
 		return Token{}, invalid(err)
 	}
 	// RFC 9068 §4: the type first, so that no other JWT of the same issuer passes for an access token.
-	if typ := strings.TrimPrefix(strings.ToLower(parsed.Type), "application/"); typ != "at+jwt" {
+	if jose.MediaType(parsed.Type) != "at+jwt" {
 		return Token{}, invalid(errors.New("typ is not at+jwt"))
 	}
 	key, err := v.keys.find(ctx, parsed)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/config"
@@ -127,13 +126,13 @@ func (b *builder) path(name string) string {
 	return filepath.Join(b.Folder, name)
 }
 
-// normalTypes puts typ values into the form in which they are compared (RFC 7515 §4.1.9).
-func normalTypes(types []string) []string {
-	normal := make([]string, len(types))
+// mediaTypes returns typ values in the form in which they are compared.
+func mediaTypes(types []string) []string {
+	compared := make([]string, len(types))
 	for i, typ := range types {
-		normal[i] = strings.TrimPrefix(strings.ToLower(typ), "application/")
+		compared[i] = jose.MediaType(typ)
 	}
-	return normal
+	return compared
 }
 
 // assertionAlgorithms returns what a client can sign its client assertions with: what its keys have, or, where they are

@@ -2,7 +2,6 @@ package service
 
 import (
 	"slices"
-	"time"
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
@@ -77,11 +76,7 @@ func (b *builder) issuers(trusted trusts, allowed rules) {
 		allowed[party] = b.rules(issuer.Allow)
 		keys := b.keys(issuer.Keys)
 		if keys == nil {
-			if !issuer.Keys.IsZero() {
-				continue // its fault has been reported
-			}
-			b.fault(issuer.At, withoutKeys("the issuer"))
-			continue
+			continue // a fault, here or of the document
 		}
 		trust := b.trust(issuer.Assertion, keys)
 		trust.Disabled = issuer.Disabled
@@ -96,15 +91,11 @@ func (b *builder) issuers(trusted trusts, allowed rules) {
 
 // trust builds what issuers and clients that assert for themselves have in common.
 func (b *builder) trust(bounds config.Assertion, keys assertion.Keys) grant.Trust {
-	maxLifetime := bounds.MaxLifetime
-	if maxLifetime == 0 {
-		maxLifetime = time.Hour
-	}
 	return grant.Trust{
 		Keys:           keys,
 		Audiences:      append([]string{b.config.Issuer, server.Endpoint(b.config.Issuer, server.TokenPath)}, bounds.Audiences...),
-		Types:          normalTypes(bounds.Types),
-		MaxLifetime:    maxLifetime,
+		Types:          mediaTypes(bounds.Types),
+		MaxLifetime:    bounds.MaxLifetime,
 		IDRequired:     bounds.JTIRequired,
 		ScopeFromClaim: bounds.ScopeFromClaim,
 	}

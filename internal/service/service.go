@@ -7,7 +7,6 @@ package service
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -201,6 +200,3 @@ func longestLifetime(configuration *config.Config) time.Duration {
 	}
 	return longest
 }
-
-// withoutKeys names what a party lacks.
-func withoutKeys(who string) error { return fmt.Errorf("%s has no keys", who) }
