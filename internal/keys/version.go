@@ -3,6 +3,7 @@ package keys
 import (
 	"cmp"
 	"context"
+	"crypto"
 	"time"
 )
 
@@ -16,21 +17,34 @@ const (
 	Destroyed
 )
 
-// Version is one entry of a secret's history: a place for one key.
+// Version is one entry of a key's history: a place for one private key. An enabled one has it, in one of two forms.
 type Version struct {
-	ID      string    // the version's number or name, unique within its secret
+	ID      string    // the version's number or name, unique within its history, and never used for another
 	Created time.Time // when the place that keeps it says that it was made
 	State   State
-	Payload []byte // the key, only where State is Enabled
+	Payload []byte        // the key itself, a JWK or PKCS#8 PEM
+	Signer  crypto.Signer // or what signs with a key that never leaves its keeper; the same one for the same version
 }
 
 // older orders versions by age, the oldest first. Versions of one age, such as files that were copied together, have an
 // order too, so that every instance has the same.
 func older(a, b Version) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) }
 
-// Source is where the versions of one secret come from.
+// Source is where the versions of one key come from.
 type Source interface {
-	// Versions returns every version that still exists, in no particular order, with the payloads of the enabled ones.
+	// Versions returns every version that still exists, in no particular order, with the keys of the enabled ones.
 	// An error means that nothing is known: it never returns a part of them. The caller changes nothing in the slice.
 	Versions(ctx context.Context) ([]Version, error)
+}
+
+// Keeper is a Source whose history can be changed: what a rotation works on.
+type Keeper interface {
+	Source
+	// Add adds a version with a new key, enabled, and returns its ID. newKey makes the key in the form of a Payload; a
+	// keeper that makes its keys itself does not call it. After an error the version may exist all the same.
+	Add(ctx context.Context, newKey func() ([]byte, error)) (id string, err error)
+	// Disable takes the key of a version out of use. It can be repeated.
+	Disable(ctx context.Context, id string) error
+	// Destroy forgets the key of a version for good. It can be repeated.
+	Destroy(ctx context.Context, id string) error
 }
