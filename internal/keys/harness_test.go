@@ -21,8 +21,9 @@ var timing = keys.Timing{MaxAge: 5 * time.Minute, Refresh: time.Minute, TokenLif
 
 // What follows from it.
 const (
-	propagation = 6 * time.Minute                               // how long a key is public before it signs
-	retirement  = time.Minute + 10*time.Minute + 10*time.Second // and after it was replaced
+	propagation = 5*time.Minute + time.Minute + 10*time.Second // how long a key is public before it signs
+	retirement  = 10*time.Minute + 20*time.Second              // and after it was replaced
+	valid       = 5*time.Minute + time.Minute                  // how long a ring serves that cannot be loaded again
 )
 
 // history is a source: the versions of one secret.
@@ -115,13 +116,14 @@ type bench struct {
 	*keyring
 	*history
 	ring  *keys.Ring
+	sets  map[*keys.Ring]*keys.Set
 	log   *bytes.Buffer
 	epoch time.Time
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{keyring: newKeyring(t), history: &history{}, log: &bytes.Buffer{}, epoch: time.Now()}
+	b := &bench{keyring: newKeyring(t), history: &history{}, sets: map[*keys.Ring]*keys.Set{}, log: &bytes.Buffer{}, epoch: time.Now()}
 	b.ring = b.another(t)
 	return b
 }
@@ -129,14 +131,21 @@ func newBench(t *testing.T) *bench {
 // another returns another ring over the same history: another instance.
 func (b *bench) another(t *testing.T) *keys.Ring {
 	t.Helper()
-	ring, err := keys.NewRing(keys.Config{
-		Source: b.history, Algorithm: jose.ES256, Timing: timing, Now: time.Now, Log: slog.New(slog.NewTextHandler(b.log, nil)),
-	})
+	ring, err := keys.NewRing(b.config())
 	if err != nil {
+		t.Fatal(err)
+	}
+	if b.sets[ring], err = keys.NewSet(time.Now, ring); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { time.Sleep(time.Minute); synctest.Wait() })
 	return ring
+}
+
+func (b *bench) config() keys.Config {
+	return keys.Config{
+		Source: b.history, Algorithm: jose.ES256, Timing: timing, Now: time.Now, Log: slog.New(slog.NewTextHandler(b.log, nil)),
+	}
 }
 
 // at moves the clock to a moment after the beginning, and lets the ring load what it wants to.
@@ -173,10 +182,7 @@ func (b *bench) expectOf(ring *keys.Ring, signs, public string) {
 // public returns the names of the keys in the JWK Set.
 func (b *bench) public(ring *keys.Ring) string {
 	b.t.Helper()
-	document, err := ring.JWKS(context.Background())
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	document := b.document(ring)
 	var names []string
 	for _, member := range members(b.t, document) {
 		names = append(names, b.name(member["kid"].(string)))
@@ -194,11 +200,12 @@ func members(t testing.TB, document *keys.Document) []map[string]any {
 	return set.Keys
 }
 
-func (b *bench) etag() string {
+// document returns the JWK Set of a ring.
+func (b *bench) document(ring *keys.Ring) *keys.Document {
 	b.t.Helper()
-	document, err := b.ring.JWKS(context.Background())
+	document, err := b.sets[ring].Document(context.Background())
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return document.ETag
+	return document
 }

@@ -28,6 +28,9 @@ type Shared struct {
 	key       *refresh.Value[jose.SigningKey]
 }
 
+// sharedStale is how long the last good secret serves while its source is down. No JWK Set has to agree with it.
+const sharedStale = 24 * time.Hour
+
 // NewShared returns a secret that has not been loaded.
 func NewShared(config SharedConfig) (*Shared, error) {
 	if config.Source == nil || config.Now == nil || config.Log == nil || !config.Algorithm.Symmetric() {
@@ -38,7 +41,7 @@ func NewShared(config SharedConfig) (*Shared, error) {
 	shared.key, err = refresh.New(refresh.Config[jose.SigningKey]{
 		Load:     shared.load,
 		Fresh:    time.Minute,
-		Stale:    staleFor,
+		Stale:    sharedStale,
 		Patience: patience,
 		Timeout:  loadTimeout,
 		Retry:    retryAfter,

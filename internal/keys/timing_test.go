@@ -1,6 +1,7 @@
 package keys_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -11,10 +12,38 @@ import (
 
 // Protocol J2, from the two sides of every boundary.
 
+const day = 24 * time.Hour
+
 func TestJ2_a_first_key_signs_at_once(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		b.add(b.version("1", "a", b.epoch))
+		b.expect("a", "a")
+	})
+}
+
+// An instance that has looked before there was a key must not keep what it saw: elsewhere the key signs at once.
+func TestJ2_a_first_key_is_seen_at_once_by_an_instance_that_had_none(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		if _, err := b.ring.SigningKey(t.Context()); !errors.Is(err, keys.ErrNoKey) {
+			t.Fatal(err)
+		}
+		if document := b.document(b.ring); document.MaxAge != 0 || string(document.Body) != `{"keys":[]}` {
+			t.Errorf("%s for %v", document.Body, document.MaxAge)
+		}
+		b.add(b.version("1", "a", b.epoch))
+		b.at(2 * time.Second)
+		b.expect("a", "a")
+	})
+}
+
+// What cannot be read has never signed, so the key after it is the first.
+func TestJ2_a_first_key_after_a_version_that_cannot_be_used_signs_at_once(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.add(keys.Version{ID: "1", Created: b.epoch.Add(-time.Minute), State: keys.Enabled, Payload: []byte("not a key")})
+		b.add(b.version("2", "a", b.epoch))
 		b.expect("a", "a")
 	})
 }
@@ -34,20 +63,32 @@ func TestJ2_of_two_first_keys_the_older_signs_until_the_newer_is_known(t *testin
 func TestJ2_a_new_key_is_public_before_it_signs_and_an_old_one_until_its_tokens_have_expired(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		b.add(b.version("1", "a", b.epoch.Add(-100*24*time.Hour)))
-		b.expect("a", "a")
-		b.add(b.version("2", "b", b.epoch))
+		b.add(b.version("1", "a", b.epoch.Add(-200*day)), b.version("2", "b", b.epoch.Add(-100*day)))
+		b.expect("b", "a b")
+		b.add(b.version("3", "c", b.epoch))
 		b.at(timing.Refresh)
-		b.expect("a", "a b")
+		b.expect("b", "a b c")
 		b.at(propagation - 1)
-		b.expect("a", "a b")
+		b.expect("b", "a b c")
 		b.at(propagation)
-		b.expect("b", "a b")
-		b.at(propagation + retirement - 1)
-		b.expect("b", "a b")
-		b.at(propagation + retirement)
-		b.expect("b", "b")
+		b.expect("c", "b c")
 		b.at(1000 * time.Hour)
+		b.expect("c", "b c")
+	})
+}
+
+// The last key before the one that signs stays public for as long as it is enabled: if the newer one has to be disabled,
+// it signs at once, and verifiers must know it. It is not known from the history whether the newer one has ever signed.
+func TestJ2_the_key_to_fall_back_to_is_public_while_it_is_enabled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		b.add(b.version("1", "a", b.epoch.Add(-200*day)), b.version("2", "b", b.epoch.Add(-100*day)), b.version("3", "c", b.epoch.Add(-day)))
+		b.expect("c", "b c")
+		b.set("3", keys.Disabled)
+		b.at(timing.Refresh)
+		b.expect("b", "a b")
+		b.set("1", keys.Disabled)
+		b.at(2 * timing.Refresh)
 		b.expect("b", "b")
 	})
 }
@@ -61,20 +102,22 @@ func TestJ2_rotations_in_quick_succession_each_have_their_turn(t *testing.T) {
 		b.expect("b", "a b c")
 		b.at(propagation + time.Minute)
 		b.expect("c", "a b c")
+		b.at(propagation + retirement - 1)
+		b.expect("c", "a b c")
 		b.at(propagation + retirement)
 		b.expect("c", "b c")
 		b.at(propagation + time.Minute + retirement)
-		b.expect("c", "c")
+		b.expect("c", "b c")
 	})
 }
 
-func TestJ2_the_history_of_years_is_one_key(t *testing.T) {
+func TestJ2_the_history_of_years_is_two_keys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
 		for i, name := range []string{"a", "b", "c", "d", "e"} {
-			b.add(b.version(name, name, b.epoch.Add(time.Duration(i-5)*24*time.Hour)))
+			b.add(b.version(name, name, b.epoch.Add(time.Duration(i-5)*day)))
 		}
-		b.expect("e", "e")
+		b.expect("e", "d e")
 	})
 }
 
@@ -83,39 +126,54 @@ func TestJ2_a_disabled_key_is_gone_within_a_refresh(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t)
-				b.add(b.version("1", "a", b.epoch.Add(-48*time.Hour)), b.version("2", "b", b.epoch.Add(-24*time.Hour)), b.version("3", "c", b.epoch))
-				b.expect("b", "b c")
+				b.add(b.version("1", "a", b.epoch.Add(-2*day)), b.version("2", "b", b.epoch.Add(-day)), b.version("3", "c", b.epoch))
+				b.expect("b", "a b c")
 				b.set("3", state)
 				b.at(timing.Refresh)
-				b.expect("b", "b")
+				b.expect("b", "a b")
 				b.set("3", keys.Enabled)
 				b.at(2 * timing.Refresh)
-				b.expect("b", "b c")
+				b.expect("b", "a b c")
 				b.at(propagation)
 				b.expect("c", "b c")
 				b.set("2", state)
 				b.at(propagation + timing.Refresh)
-				if public := b.public(b.ring); public != "a c" && public != "c" {
-					t.Errorf("%q is public", public)
-				}
-				key, err := b.ring.SigningKey(t.Context())
-				if err != nil || key.ID() != b.key("c").ID() {
-					t.Errorf("%v, %v", key, err)
-				}
+				b.expect("c", "a c")
+				b.set("3", state)
+				b.at(propagation + 2*timing.Refresh)
+				b.expect("a", "a")
 			})
 		})
 	}
 }
 
-func TestJ2_the_only_key_that_is_left_signs_at_once(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		b.add(b.version("1", "a", b.epoch.Add(-time.Hour)), b.version("2", "b", b.epoch))
-		b.expect("a", "a b")
-		b.set("1", keys.Disabled)
-		b.at(timing.Refresh)
-		b.expect("b", "b")
-	})
+// Whoever disables the only key that verifiers know has no key until they know the next.
+func TestJ2_a_key_that_verifiers_cannot_know_does_not_sign_though_no_other_is_left(t *testing.T) {
+	for name, state := range map[string]keys.State{"disabled": keys.Disabled, "destroyed": keys.Destroyed} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				b.add(b.version("1", "a", b.epoch.Add(-time.Hour)), b.version("2", "b", b.epoch))
+				b.expect("a", "a b")
+				b.set("1", state)
+				b.at(timing.Refresh)
+				key, err := b.ring.SigningKey(t.Context())
+				notYet, is := errors.AsType[*keys.NotYetError](err)
+				if !is || !key.IsZero() || !notYet.At.Equal(b.epoch.Add(propagation)) {
+					t.Errorf("%v, %v", key, err)
+				}
+				if public := b.public(b.ring); public != "b" {
+					t.Errorf("%q is public", public)
+				}
+				b.at(propagation - 1)
+				if _, err := b.ring.SigningKey(t.Context()); err == nil {
+					t.Error("it signs too early")
+				}
+				b.at(propagation)
+				b.expect("b", "b")
+			})
+		})
+	}
 }
 
 // The same key in two versions is one key: a rollback, or a mistake.
@@ -127,20 +185,20 @@ func TestJ2_a_key_that_is_there_twice_is_published_once(t *testing.T) {
 		later         string   // when everything has settled
 	}{
 		"the first key twice":              {[]string{"a", "a"}, "a", "a", "a", "a"},
-		"the active key again":             {[]string{"a", "b", "b"}, "b", "b", "b", "b"},
-		"the one before again: a rollback": {[]string{"a", "b", "a"}, "b", "a", "b a", "a"},
-		"there and back and there":         {[]string{"a", "b", "a", "b"}, "a", "b", "a b", "b"},
+		"the active key again":             {[]string{"a", "b", "b"}, "b", "b", "a b", "b"},
+		"the one before again: a rollback": {[]string{"a", "b", "a"}, "b", "a", "a b", "b a"},
+		"there and back and there":         {[]string{"a", "b", "a", "b"}, "a", "b", "b a", "a b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := newBench(t)
 				for i, key := range test.versions {
-					age := time.Duration(len(test.versions)-1-i) * 24 * time.Hour
+					age := time.Duration(len(test.versions)-1-i) * day
 					b.add(b.version(string(rune('1'+i)), key, b.epoch.Add(-age)))
 				}
 				b.expect(test.before, test.public)
 				b.at(propagation)
-				b.expect(test.after, test.public)
+				b.expect(test.after, test.later)
 				b.at(propagation + retirement)
 				b.expect(test.after, test.later)
 			})
@@ -154,13 +212,13 @@ func TestJ2_the_order_of_the_source_does_not_matter(t *testing.T) {
 		b := newBench(t)
 		same := b.epoch.Add(-time.Hour) // a folder that was copied gives its files one age
 		b.add(b.version("1", "a", same), b.version("2", "b", same), b.version("3", "c", same), b.version("4", "d", b.epoch))
-		b.expect("c", "c d")
+		b.expect("c", "b c d")
 		for range 20 {
 			b.change(func(versions []keys.Version) []keys.Version {
 				first := versions[0]
 				return append(slices.Clone(versions[2:]), versions[1], first)
 			})
-			b.expectOf(b.another(t), "c", "c d")
+			b.expectOf(b.another(t), "c", "b c d")
 		}
 	})
 }
@@ -172,7 +230,7 @@ func TestRing_does_not_change_what_its_source_keeps(t *testing.T) {
 		b.set("2", keys.Disabled)
 		kept := b.versions
 		b.expect("a", "a")
-		if kept[0].ID != "2" || kept[1].ID != "1" || len(kept[0].Payload) == 0 {
+		if kept[0].ID != "2" || kept[1].ID != "1" || len(kept[0].Payload) == 0 || len(kept[1].Payload) == 0 {
 			t.Error("its versions are another list now")
 		}
 	})

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto"
@@ -24,6 +25,11 @@ type Version struct {
 	State   State
 	Payload []byte        // the key itself, a JWK or PKCS#8 PEM
 	Signer  crypto.Signer // or what signs with a key that never leaves its keeper; the same one for the same version
+}
+
+// holdsTheSameAs reports whether two versions of one ID hold the same key.
+func (v Version) holdsTheSameAs(other Version) bool {
+	return v.Created.Equal(other.Created) && v.Signer == other.Signer && bytes.Equal(v.Payload, other.Payload)
 }
 
 // older orders versions by age, the oldest first. Versions of one age, such as files that were copied together, have an

@@ -74,21 +74,28 @@ func TestGet_after_a_failure_lets_the_source_rest(t *testing.T) {
 	}
 }
 
-func TestFailed_hears_of_every_failure_and_of_nothing_else(t *testing.T) {
+func TestFailed_hears_of_failures_once_a_minute_and_of_nothing_else(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var heard []error
+		var heard []time.Duration
+		began := time.Now()
 		from := &source{down: errDown}
 		value := follow(t, from, func(c *refresh.Config[int]) {
-			c.Failed = func(err error) { heard = append(heard, err) }
+			c.Failed = func(err error) {
+				if !errors.Is(err, errDown) {
+					t.Error(err)
+				}
+				heard = append(heard, time.Since(began))
+			}
 		})
-		for range 3 {
+		for time.Since(began) < 2*time.Minute+time.Second {
 			refuse(t, value, errDown)
-			time.Sleep(retry)
+			time.Sleep(time.Second)
 		}
 		from.fail(nil)
-		want(t, value, 4)
-		if len(heard) != 3 || !errors.Is(heard[2], errDown) {
-			t.Errorf("heard %v", heard)
+		time.Sleep(10 * time.Minute)
+		_, _ = value.Get(t.Context())
+		if len(heard) != 3 || heard[0] != 0 || heard[1] < time.Minute || heard[1] > time.Minute+retry || heard[2] < heard[1]+time.Minute {
+			t.Errorf("heard at %v", heard)
 		}
 	})
 }

@@ -35,7 +35,8 @@ type Config[T any] struct {
 	Retry time.Duration
 	// Now is the clock.
 	Now func() time.Time
-	// Failed is told of every load that failed. Nil: nobody is.
+	// Failed is told of loads that fail, once a minute at most: an outage must not drown the log that explains it. Nil:
+	// nobody is.
 	Failed func(error)
 }
 
@@ -45,7 +46,11 @@ type Value[T any] struct {
 	flight  singleflight.Group
 	current atomic.Pointer[loaded[T]]
 	failure atomic.Pointer[failure]
+	told    time.Time // when Failed was called last; only the one load under way touches it
 }
+
+// tellEvery is how often Failed is called while loads go on failing.
+const tellEvery = time.Minute
 
 type loaded[T any] struct {
 	value T
@@ -170,7 +175,8 @@ func (v *Value[T]) load() <-chan singleflight.Result {
 			ended = due
 		}
 		v.failure.Store(&failure{err, began, ended})
-		if v.config.Failed != nil {
+		if v.config.Failed != nil && !within(ended, v.told, tellEvery) {
+			v.told = ended
 			v.config.Failed(err)
 		}
 		return began, nil

@@ -52,7 +52,7 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) { respondDocum
 
 // jwks serves our public keys (protocol J1).
 func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
-	set, err := s.config.Ring.JWKS(r.Context())
+	set, err := s.config.Keys.Document(r.Context())
 	if err != nil {
 		s.config.Log.ErrorContext(r.Context(), "the JWK Set cannot be served", "error", err.Error())
 		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err))

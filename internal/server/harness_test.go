@@ -218,3 +218,6 @@ func allocated() uint64 {
 
 // ringFresh is how long keys are used before they are looked at again.
 const ringFresh = time.Minute
+
+// ringValid is how long they are used where they cannot be looked at again: the JWK Set's max-age and that minute.
+const ringValid = 5*time.Minute + ringFresh

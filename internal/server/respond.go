@@ -102,7 +102,16 @@ type document struct {
 	body        []byte
 	contentType string
 	etag        string
-	maxAge      int // seconds
+	maxAge      int // seconds; 0: it may not be kept
+}
+
+// cacheControl says how long the document may be kept. What may not be kept at all has to be asked for again each time,
+// which costs a 304 (RFC 9111 §5.2.2.4).
+func (d *document) cacheControl() string {
+	if d.maxAge == 0 {
+		return "no-cache"
+	}
+	return "public, max-age=" + strconv.Itoa(d.maxAge)
 }
 
 // respondDocument serves GET and HEAD, with 304 for a copy that is still good (RFC 9110 §13.1.2).
@@ -111,7 +120,7 @@ func respondDocument(w http.ResponseWriter, r *http.Request, d *document) {
 	if !readsOnly(w, r) {
 		return
 	}
-	header.Set("Cache-Control", "public, max-age="+strconv.Itoa(d.maxAge))
+	header.Set("Cache-Control", d.cacheControl())
 	header.Set("ETag", d.etag)
 	header.Set("X-Content-Type-Options", "nosniff")
 	// Browsers' scripts may read what is public anyway.

@@ -66,15 +66,16 @@ func TestR3_T7_when_Secret_Manager_fails_later_the_keys_in_memory_keep_serving(t
 	}
 	everything(t)
 	d.vault.shut(codes.Internal)
-	for _, later := range []time.Duration{ringFresh, time.Second, time.Hour, 20 * time.Hour} {
+	for _, later := range []time.Duration{ringFresh, time.Second, time.Minute, ringValid - 2*time.Minute - 2*time.Second} {
 		d.clock.advance(later)
 		everything(t)
 	}
 	if !strings.Contains(d.log.String(), "the last good ones serve on") {
 		t.Error("nobody is told")
 	}
-	d.clock.set(noon().Add(25 * time.Hour))
-	d.judge(t, deny("but not for more than a day", clientCredentials(basic("portal", portalSecret)), unavailable("signing_key_unavailable")))
+	// An instance that has not seen its keys for so long may lack the one that signs elsewhere, or sign with one that is disabled.
+	d.clock.advance(time.Second)
+	d.judge(t, deny("but not for longer", clientCredentials(basic("portal", portalSecret)), unavailable("signing_key_unavailable")))
 	d.expectHealth(t, 503, 503)
 	d.vault.open()
 	d.clock.advance(3 * time.Second)

@@ -171,12 +171,14 @@ func assemble(t *testing.T, remembers func(*clock) assertion.Once) *deployment {
 		Timing: keys.Timing{MaxAge: time.Minute, Refresh: ringFresh, TokenLifetime: time.Minute},
 	})
 	d.must(err)
+	set, err := keys.NewSet(d.clock.now, ring)
+	d.must(err)
 	tokens, err := token.New(token.Config{
 		Issuer: us, Now: d.clock.now, Keys: func(ctx context.Context) (token.Signer, error) { return ring.SigningKey(ctx) },
 	})
 	d.must(err)
 	built, err := server.New(server.Config{
-		Clients: clients, Grants: grants, Policies: policies, Once: remembers(d.clock), Tokens: tokens, Ring: ring,
+		Clients: clients, Grants: grants, Policies: policies, Once: remembers(d.clock), Tokens: tokens, Keys: set,
 		Metadata: server.Metadata{Issuer: us}, Log: server.NewLog(d.log),
 	})
 	d.must(err)

@@ -31,7 +31,7 @@ type Config struct {
 	Policies *policy.Policies
 	Once     assertion.Once
 	Tokens   *token.Issuer
-	Ring     *keys.Ring
+	Keys     *keys.Set // what the JWK Set shows
 	Metadata Metadata
 
 	RecToken bool   // echo the verified assertion's claims (protocol G9)
@@ -50,7 +50,7 @@ type Server struct {
 // New returns a server.
 func New(config Config) (*Server, error) {
 	if config.Clients == nil || config.Grants == nil || config.Policies == nil || config.Once == nil ||
-		config.Tokens == nil || config.Ring == nil || config.Log == nil {
+		config.Tokens == nil || config.Keys == nil || config.Log == nil {
 		return nil, errors.New("server: a part is missing")
 	}
 	issuer, err := url.Parse(config.Metadata.Issuer)

@@ -126,6 +126,10 @@ func (b *builder) build() (*Service, error) {
 	if err != nil || len(b.faults) > 0 {
 		return nil, err
 	}
+	set, err := keys.NewSet(b.Now, ring)
+	if err != nil {
+		return nil, err
+	}
 	clients, err := client.New(registrations, verifier)
 	if err != nil {
 		return nil, err
@@ -143,7 +147,7 @@ func (b *builder) build() (*Service, error) {
 		return nil, err
 	}
 	served, err := server.New(server.Config{
-		Clients: clients, Grants: grants, Policies: policies, Once: once, Tokens: tokens, Ring: ring,
+		Clients: clients, Grants: grants, Policies: policies, Once: once, Tokens: tokens, Keys: set,
 		Metadata: metadata(b.config, registrations),
 		RecToken: b.config.Troubleshooting.RecToken,
 		Version:  b.Version, Project: b.Project, Log: b.Log,
