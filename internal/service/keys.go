@@ -93,8 +93,8 @@ func enabled(source keys.Source) trust.Secret {
 }
 
 // sharedKeys builds the signers of the resources that want shared-secret tokens (protocol W2).
-func (b *builder) sharedKeys() (map[string]token.Keys, error) {
-	shared := make(map[string]token.Keys)
+func (b *builder) sharedKeys() (map[string]token.NamedKeys, error) {
+	shared := make(map[string]token.NamedKeys)
 	for _, resource := range b.config.Resources {
 		wanted := resource.AccessTokens
 		if wanted.Algorithm == "" {
@@ -109,7 +109,7 @@ func (b *builder) sharedKeys() (map[string]token.Keys, error) {
 		if err != nil {
 			return nil, err
 		}
-		shared[resource.ID] = func(ctx context.Context) (token.Signer, error) { return secret.SigningKey(ctx) }
+		shared[resource.ID] = token.NamedKeys{Name: wanted.SharedSecret, Keys: func(ctx context.Context) (token.Signer, error) { return secret.SigningKey(ctx) }}
 	}
 	return shared, nil
 }

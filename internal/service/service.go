@@ -177,7 +177,7 @@ func (b *builder) tokens() (*token.Issuer, *keys.Ring, error) {
 		return nil, nil, err
 	}
 	issuer, err := token.New(token.Config{
-		Issuer: b.config.Issuer, Keys: signer(ring), SharedKeys: shared, Now: b.Now,
+		Issuer: b.config.Issuer, Keys: signer(ring), ResourceKeys: shared, Now: b.Now,
 	})
 	return issuer, ring, err
 }

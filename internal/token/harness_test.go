@@ -169,7 +169,9 @@ func newBench(t testing.TB) *bench {
 	}
 	b.Issuer, err = token.New(token.Config{
 		Issuer: server, Keys: b.own.get, Now: func() time.Time { return b.now },
-		SharedKeys: map[string]token.Keys{legacy: b.legacy.get, archive: b.archive.get},
+		ResourceKeys: map[string]token.NamedKeys{
+			legacy: {Name: "legacy", Keys: b.legacy.get}, archive: {Name: "archive", Keys: b.archive.get}, archive + "/old": {Name: "archive", Keys: b.archive.get},
+		},
 	})
 	must(t, err)
 	return b

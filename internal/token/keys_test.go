@@ -45,6 +45,14 @@ func TestW2_a_resource_with_a_secret_of_its_own_shares_no_token(t *testing.T) {
 	}
 }
 
+func TestW2_resources_that_have_the_same_keys_can_share_a_token(t *testing.T) {
+	b := newBench(t)
+	_, read := b.issue(t, request{resources: []string{archive, archive + "/old"}})
+	if key := shared(t, "a", "8").Verification(); read.KeyID != key.ID() {
+		t.Errorf("signed with %s", read.KeyID)
+	}
+}
+
 // Protocol T7: never a token, and never the caller's fault.
 func TestT7_without_its_key_a_token_cannot_be_had_for_now(t *testing.T) {
 	b := newBench(t)
@@ -136,11 +144,14 @@ func TestReady_only_when_every_token_could_be_signed(t *testing.T) {
 func TestNew_refuses_what_is_no_configuration(t *testing.T) {
 	b := newBench(t)
 	for name, spoil := range map[string]func(*token.Config){
-		"no issuer":               func(c *token.Config) { c.Issuer = "" },
-		"no keys":                 func(c *token.Config) { c.Keys = nil },
-		"no clock":                func(c *token.Config) { c.Now = nil },
-		"a resource without keys": func(c *token.Config) { c.SharedKeys = map[string]token.Keys{legacy: b.legacy.get, archive: nil} },
-		"nothing":                 func(c *token.Config) { *c = token.Config{} },
+		"no issuer": func(c *token.Config) { c.Issuer = "" },
+		"no keys":   func(c *token.Config) { c.Keys = nil },
+		"no clock":  func(c *token.Config) { c.Now = nil },
+		"a resource without keys": func(c *token.Config) {
+			c.ResourceKeys = map[string]token.NamedKeys{legacy: {Name: "legacy", Keys: b.legacy.get}, archive: {Name: "archive"}}
+		},
+		"keys without a name": func(c *token.Config) { c.ResourceKeys = map[string]token.NamedKeys{legacy: {Keys: b.legacy.get}} },
+		"nothing":             func(c *token.Config) { *c = token.Config{} },
 	} {
 		config := token.Config{Issuer: server, Keys: b.own.get, Now: func() time.Time { return epoch }}
 		spoil(&config)

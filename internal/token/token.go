@@ -1,5 +1,6 @@
-// Package token makes access tokens: JWTs in the profile of RFC 9068, signed with our own key, or, as the explicit
-// exception for an API that cannot do otherwise, with a secret shared with it (protocol W1, W2).
+// Package token makes access tokens: JWTs in the profile of RFC 9068, signed with our own key, with another of ours for
+// an API that needs another algorithm, or, as the explicit exception for one that cannot do otherwise, with a secret
+// shared with it (protocol W1, W2).
 //
 // [Issuer.Draft] takes a decision and finds the key; [Draft.Sign] makes the [AccessToken]. They are two steps so that
 // an assertion is remembered as used only when a token can be signed: a key that is not there must not burn it.
@@ -33,10 +34,16 @@ type Keys func(ctx context.Context) (Signer, error)
 
 // Config is what tokens are made with.
 type Config struct {
-	Issuer     string          // iss
-	Keys       Keys            // sign every token, except
-	SharedKeys map[string]Keys // by resource: the keys of resources that want shared-secret tokens
-	Now        func() time.Time
+	Issuer       string               // iss
+	Keys         Keys                 // sign every token, except
+	ResourceKeys map[string]NamedKeys // by resource: the keys of those that want another algorithm or a shared secret
+	Now          func() time.Time
+}
+
+// NamedKeys are keys of a name by which two resources are seen to have the same.
+type NamedKeys struct {
+	Name string
+	Keys Keys
 }
 
 // Issuer issues access tokens.
@@ -47,9 +54,9 @@ func New(config Config) (*Issuer, error) {
 	if config.Issuer == "" || config.Keys == nil || config.Now == nil {
 		return nil, errors.New("token: an issuer, keys and a clock are required")
 	}
-	for resource, keys := range config.SharedKeys {
-		if keys == nil {
-			return nil, fmt.Errorf("token: %s has no keys", resource)
+	for resource, keys := range config.ResourceKeys {
+		if keys.Keys == nil || keys.Name == "" {
+			return nil, fmt.Errorf("token: %s has no keys, or they have no name", resource)
 		}
 	}
 	return &Issuer{config}, nil
@@ -60,9 +67,9 @@ func (i *Issuer) Ready(ctx context.Context) error {
 	if _, err := i.config.Keys(ctx); err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
-	for resource, keys := range i.config.SharedKeys {
-		if _, err := keys(ctx); err != nil {
-			return fmt.Errorf("shared secret of %s: %w", resource, err)
+	for resource, keys := range i.config.ResourceKeys {
+		if _, err := keys.Keys(ctx); err != nil {
+			return fmt.Errorf("keys of %s: %w", resource, err)
 		}
 	}
 	return nil
@@ -124,22 +131,22 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 
 // keysFor returns the keys that this audience can verify. A token for several has one signature only.
 func (i *Issuer) keysFor(audience []string) (Keys, error) {
-	keys := i.config.Keys
-	for _, resource := range audience {
-		shared, special := i.config.SharedKeys[resource]
+	chosen := NamedKeys{Keys: i.config.Keys}
+	for n, resource := range audience {
+		keys, special := i.config.ResourceKeys[resource]
 		if !special {
-			continue
+			keys = NamedKeys{Keys: i.config.Keys}
 		}
-		if len(audience) > 1 {
+		if n > 0 && keys.Name != chosen.Name {
 			return nil, &oauth.Error{
 				Code:        oauth.InvalidTarget,
 				Description: "one of these resources takes tokens of its own kind only; ask for one token each",
 				Reason:      "resources_differ",
 			}
 		}
-		keys = shared
+		chosen = keys
 	}
-	return keys, nil
+	return chosen.Keys, nil
 }
 
 func audience(values []string) any {
