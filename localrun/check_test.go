@@ -105,6 +105,7 @@ func TestTableSaysWhoMayGetWhat(t *testing.T) {
 		"client billing-batch (private_key_jwt) by client_credentials\n  https://invoices.example.com ",
 		" invoices.read invoices.write             10m  JWT ES256\n    default scopes invoices.read\n",
 		" JWT HS512\n",
+		" JWT RS256\n",
 		"client older-portal (client_secret_post) by client_credentials\n",
 		"\n    disabled: nothing of this is granted\n",
 		"issuer https://token.actions.githubusercontent.com (client optional) by jwt-bearer\n",
@@ -141,7 +142,7 @@ func TestCheckForMachines(t *testing.T) {
 	if err := json.Unmarshal([]byte(printed), &result); err != nil {
 		t.Fatal(err)
 	}
-	if result.Faults == nil || len(result.Faults) != 0 || len(result.Warnings) == 0 || len(result.Allowed) != 8 {
+	if result.Faults == nil || len(result.Faults) != 0 || len(result.Warnings) == 0 || len(result.Allowed) != 9 {
 		t.Errorf("the result is %+v", result)
 	}
 	want := entitlement{
@@ -159,6 +160,45 @@ func TestCheckForMachines(t *testing.T) {
 	}
 	if faulty.err == nil || len(result.Faults) == 0 || result.Faults[0].Line != 1 || len(result.Allowed) != 0 {
 		t.Errorf("%v, %+v", faulty.err, result)
+	}
+}
+
+// TestTableNamesTheAlgorithmOfEachAPI holds that the table says what verifies a token: the first ring, the ring that its
+// API names, or its shared secret; and never a ring that signs nothing.
+func TestTableNamesTheAlgorithmOfEachAPI(t *testing.T) {
+	result := runCommand(t, `issuer: https://auth.example.com
+signing_keys:
+  secret: projects/acme/secrets/keys
+  algorithm: EdDSA
+  additional:
+    - {secret: projects/acme/secrets/old, algorithm: ES256, publish_only: true}
+    - {secret: projects/acme/secrets/rs256, algorithm: RS256}
+resources:
+  - {id: "urn:first", scopes: [read]}
+  - {id: "urn:named", scopes: [read], access_tokens: {algorithm: EdDSA}}
+  - {id: "urn:legacy", scopes: [read], access_tokens: {algorithm: RS256}}
+  - {id: "urn:ledger", scopes: [read], access_tokens: {algorithm: HS384, shared_secret: projects/acme/secrets/ledger}}
+issuers:
+  - issuer: https://ci.example.com
+    keys: {secret: projects/acme/secrets/ci}
+    allow:
+      - {resource: "urn:ledger", scopes: [read]}
+      - {resource: "urn:legacy", scopes: [read]}
+      - {resource: "urn:named", scopes: [read]}
+      - {resource: "urn:first", scopes: [read]}
+`, "check", "-")
+	if result.err != nil {
+		t.Fatal(result.err, result.stdout)
+	}
+	var got []string
+	for line := range strings.Lines(result.stdout) {
+		if fields := strings.Fields(line); strings.HasPrefix(line, "  urn:") {
+			got = append(got, fields[0]+" "+fields[len(fields)-1])
+		}
+	}
+	want := []string{"urn:ledger HS384", "urn:legacy RS256", "urn:named EdDSA", "urn:first EdDSA"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("algorithms (-want +got):\n%s\n%s", diff, result.stdout)
 	}
 }
 

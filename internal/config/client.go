@@ -2,8 +2,8 @@ package config
 
 import "slices"
 
-// readClient reads one registered client.
-func readClient(v value, parties register, rules ruleReader) Client {
+// client reads one registered client.
+func (r partyReader) client(v value) Client {
 	m := v.mapping()
 	defer m.refuseOthers()
 	id := m.required("id")
@@ -16,10 +16,10 @@ func readClient(v value, parties register, rules ruleReader) Client {
 		ClientAssertion: readClientAssertion(m.optional("client_assertion")),
 		Grants:          distinct(m.required("grants"), readGrant),
 		Assertion:       readOwnAssertion(m.optional("assertion")),
-		Allow:           list(m.optional("allow"), rules.read),
+		Allow:           list(m.optional("allow"), r.rules.read),
 	}
-	c.Keys = readKeys(m.optional("keys"), keysFor(c.Authentication))
-	parties.enter(id, c.ID)
+	c.Keys = readKeys(m.optional("keys"), keysFor(c.Authentication), r.rings)
+	r.names.enter(id, c.ID)
 	checkAuthentication(m, c)
 	checkGrants(m, c)
 	checkRules(m, c)

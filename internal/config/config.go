@@ -20,7 +20,7 @@ type Position struct {
 // Config is the whole document. A Config that came back without faults satisfies every comment below.
 type Config struct {
 	Issuer          string        // issuer identifier, https (http only on a loopback host), no query or fragment (RFC 8414 §2)
-	SigningKeys     SigningKeys   // the key ring that signs access tokens
+	SigningKeys     SigningKeys   // the rings of our own keys, which sign access tokens
 	AccessTokens    AccessTokens  // what holds for every access token unless a rule or resource says otherwise
 	ClockSkew       time.Duration // the clock difference that is forgiven; 10 s unless set, 60 s at most
 	Troubleshooting Troubleshooting
@@ -30,12 +30,23 @@ type Config struct {
 	Warnings        Faults // what is allowed and dangerous: to be logged at start, never a reason to refuse the document
 }
 
-// SigningKeys says where our own private keys are. Exactly one of Secret and Directory is set.
+// SigningKeys says where our own private keys are. No two rings have their keys in one place, and no two that sign have
+// the same algorithm: which of them signs a token follows from the algorithm alone.
 type SigningKeys struct {
-	At        Position
-	Secret    string // projects/P/secrets/S: each enabled version holds one private key
-	Directory string // a folder of private keys, one a file; relative to the document's own folder
-	Algorithm string // the JWS algorithm that tokens are signed with and new keys are made for; ES256 unless set
+	KeyRing                       // signs every token, unless a resource names another algorithm; ES256 unless set
+	JWKSMaxAge      time.Duration // how long whoever verifies may keep the JWKS; 5 m unless set
+	RefreshInterval time.Duration // how long an instance uses its keys before it looks again; 1 m unless set
+	Additional      []KeyRing     // more rings, which sign for the resources that name their algorithm, or nothing
+}
+
+// KeyRing is one key and its history of versions. Exactly one of Secret, Directory and KMS is set.
+type KeyRing struct {
+	At          Position
+	Secret      string // projects/P/secrets/S: each enabled version holds one private key
+	Directory   string // a folder of private keys, one a file; relative to the document's own folder
+	KMS         string // projects/P/locations/L/keyRings/R/cryptoKeys/K: each enabled version is one private key
+	Algorithm   string // the JWS algorithm that tokens are signed with and new keys are made for
+	PublishOnly bool   // its public keys are in the JWKS, and nothing is signed with it; never at the first ring
 }
 
 // AccessTokens are the defaults for issued tokens.
@@ -57,11 +68,12 @@ type Resource struct {
 	AccessTokens ResourceAccessToken // how this API wants its tokens; the zero value is the normal way
 }
 
-// ResourceAccessToken is the explicit exception for an API that can only verify shared-secret tokens (protocol W2).
+// ResourceAccessToken is the explicit exception for an API that needs another algorithm than the first ring's, or that
+// can only verify shared-secret tokens (protocol W2).
 type ResourceAccessToken struct {
 	At           Position
-	Algorithm    string // HS256, HS384, HS512; empty: the service's signing keys
-	SharedSecret string // projects/P/secrets/S, set exactly where Algorithm is
+	Algorithm    string // that of a ring that signs, or HS256, HS384, HS512; empty: that of the first ring
+	SharedSecret string // projects/P/secrets/S, set exactly where Algorithm is HS256, HS384 or HS512
 }
 
 // The ways a client can authenticate (RFC 6749 §2.3, OpenID Connect Core §9).

@@ -79,6 +79,8 @@ func TestASecretInTheWrongPlaceIsNotRepeatedInTheFault(t *testing.T) {
 	for name, document := range map[string]string{
 		"as_the_name_of_a_secret":   inKeys + "      {shared_secret: correct-horse, algorithm: HS256}",
 		"as_the_name_of_our_secret": "signing_keys: {secret: correct-horse}",
+		"as_the_name_of_a_key":      "signing_keys: {kms: correct-horse}",
+		"as_a_secret_of_a_ring":     inRings + "    - {secret: correct-horse, algorithm: RS256}",
 		"as_a_file":                 inKeys + "      file: |\n        correct-horse\n",
 		"as_a_jwks":                 inKeys + "      jwks: correct-horse",
 		"as_a_hash":                 inClient + "    secrets: [correct-horse]",

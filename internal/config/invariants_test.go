@@ -14,7 +14,10 @@ import (
 // code that reads documents, so that the two can disagree.
 func checkInvariants(t *testing.T, c *config.Config) {
 	t.Helper()
-	i := invariants{T: t, config: c, scopes: map[string][]string{}, parties: map[string]bool{c.Issuer: true}}
+	i := invariants{
+		T: t, config: c,
+		signers: map[string]bool{}, scopes: map[string][]string{}, parties: map[string]bool{c.Issuer: true},
+	}
 	i.service()
 	for _, resource := range c.Resources {
 		i.resource(resource)
@@ -32,6 +35,7 @@ func checkInvariants(t *testing.T, c *config.Config) {
 type invariants struct {
 	*testing.T
 	config  *config.Config
+	signers map[string]bool     // the algorithms of the rings that sign
 	scopes  map[string][]string // by resource
 	parties map[string]bool     // what an iss can name
 }
@@ -52,12 +56,47 @@ func (i invariants) service() {
 		strings.HasPrefix(c.Issuer, "http://") && contains([]string{"127.0.0.1", "::1", "localhost"}, u.Hostname()),
 		"the issuer is https, or http on this machine", c.Issuer)
 	i.must(!strings.ContainsAny(c.Issuer, "?# \n"), "the issuer has no query and fragment", c.Issuer)
-	i.must((c.SigningKeys.Secret == "") != (c.SigningKeys.Directory == ""), "exactly one place of signing keys", c.SigningKeys)
-	i.must(c.SigningKeys.Secret == "" || secretName(c.SigningKeys.Secret), "the name of a secret", c.SigningKeys)
-	i.must(asymmetric(c.SigningKeys.Algorithm), "an asymmetric algorithm", c.SigningKeys)
+	i.signingKeys(c.SigningKeys)
 	i.must(c.ClockSkew >= 0 && c.ClockSkew <= time.Minute, "a clock skew of a minute at most", c.ClockSkew)
 	i.lifetime(c.AccessTokens.Lifetime)
 	i.must(len(c.Resources) > 0, "at least one resource", c.Resources)
+}
+
+func (i invariants) signingKeys(s config.SigningKeys) {
+	i.must(!s.PublishOnly, "the first ring signs", s)
+	i.must(s.JWKSMaxAge >= time.Second && s.JWKSMaxAge <= 24*time.Hour, "a JWKS is kept for a day at most", s)
+	i.must(s.RefreshInterval >= time.Second && s.RefreshInterval <= time.Hour, "keys are used for an hour at most", s)
+	var places []string
+	for _, ring := range append([]config.KeyRing{s.KeyRing}, s.Additional...) {
+		i.must(ring.At.Line > 0, "a ring has a place", ring)
+		i.must(asymmetric(ring.Algorithm), "an asymmetric algorithm", ring)
+		i.must(ring.Secret == "" || secretName(ring.Secret), "the name of a secret", ring)
+		if ring.KMS != "" {
+			i.must(kmsKeyName(ring.KMS), "the name of a key in Cloud KMS", ring)
+			i.must(!contains(strings.Fields("ES512 PS384 RS384"), ring.Algorithm), "an algorithm that Cloud KMS has", ring)
+		}
+		given := 0
+		for kind, name := range map[string]string{"secret": ring.Secret, "directory": ring.Directory, "kms": ring.KMS} {
+			if name != "" {
+				given++
+				places = append(places, kind+" "+name)
+			}
+		}
+		i.must(given == 1, "exactly one place of keys", ring)
+		if !ring.PublishOnly {
+			i.must(!i.signers[ring.Algorithm], "one ring signs with an algorithm", s)
+			i.signers[ring.Algorithm] = true
+		}
+	}
+	i.distinct(places)
+}
+
+// shared holds a secret that somebody else has to what that means.
+func (i invariants) shared(name string) {
+	i.must(secretName(name), "the name of a secret", name)
+	for _, ring := range append([]config.KeyRing{i.config.SigningKeys.KeyRing}, i.config.SigningKeys.Additional...) {
+		i.must(ring.Secret != name, "our own keys are not shared", name)
+	}
 }
 
 func (i invariants) resource(r config.Resource) {
@@ -73,8 +112,12 @@ func (i invariants) resource(r config.Resource) {
 	}
 	i.scopes[r.ID] = r.Scopes
 	own := r.AccessTokens
-	i.must((own.Algorithm == "") == (own.SharedSecret == ""), "an algorithm and a shared secret go together", own)
-	i.must(own.Algorithm == "" || symmetric(own.Algorithm) && secretName(own.SharedSecret), "an HMAC key", own)
+	i.must(symmetric(own.Algorithm) == (own.SharedSecret != ""), "an HMAC algorithm and a shared secret go together", own)
+	if own.SharedSecret != "" {
+		i.shared(own.SharedSecret)
+	} else {
+		i.must(own.Algorithm == "" || i.signers[own.Algorithm], "a ring that signs", own)
+	}
 }
 
 func (i invariants) party(name string) {
@@ -160,7 +203,8 @@ func (i invariants) keys(k config.Keys) {
 	i.must(k.At.Line > 0, "keys have a place", k)
 	i.must(k.Secret == "" || secretName(k.Secret), "the name of a secret", k)
 	if k.SharedSecret != "" {
-		i.must(secretName(k.SharedSecret) && symmetric(k.Algorithm), "a shared secret has its algorithm", k)
+		i.shared(k.SharedSecret)
+		i.must(symmetric(k.Algorithm), "a shared secret has its algorithm", k)
 	} else {
 		i.must(k.Algorithm == "" || asymmetric(k.Algorithm), "public keys have an asymmetric algorithm", k)
 	}
@@ -238,4 +282,17 @@ func asymmetric(algorithm string) bool {
 func secretName(name string) bool {
 	parts := strings.Split(name, "/")
 	return len(parts) == 4 && parts[0] == "projects" && parts[1] != "" && parts[2] == "secrets" && parts[3] != ""
+}
+
+func kmsKeyName(name string) bool {
+	parts := strings.Split(name, "/")
+	if len(parts) != 8 {
+		return false
+	}
+	for n, part := range parts {
+		if part == "" || n%2 == 0 && part != strings.Fields("projects locations keyRings cryptoKeys")[n/2] {
+			return false
+		}
+	}
+	return true
 }

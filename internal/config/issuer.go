@@ -1,7 +1,7 @@
 package config
 
-// readIssuer reads one issuer that may vouch for others (protocol G2).
-func readIssuer(v value, parties register, rules ruleReader) Issuer {
+// issuer reads one issuer that may vouch for others (protocol G2).
+func (r partyReader) issuer(v value) Issuer {
 	m := v.mapping()
 	defer m.refuseOthers()
 	name := m.required("issuer")
@@ -9,11 +9,11 @@ func readIssuer(v value, parties register, rules ruleReader) Issuer {
 		At:        m.at(),
 		Issuer:    name.identifier(),
 		Disabled:  m.optional("disabled").flag(),
-		Keys:      readKeys(m.required("keys"), anyKeys),
+		Keys:      readKeys(m.required("keys"), anyKeys, r.rings),
 		Assertion: readAssertion(m),
 		Client:    m.optional("client").oneOf(ClientNotNeeded, ClientNotNeeded, ClientIdentified, ClientAuthenticated),
-		Allow:     list(m.required("allow"), rules.read),
+		Allow:     list(m.required("allow"), r.rules.read),
 	}
-	parties.enter(name, i.Issuer)
+	r.names.enter(name, i.Issuer)
 	return i
 }

@@ -20,6 +20,11 @@ func macAlgorithms() []string {
 	return []string{"HS256", "HS384", "HS512"}
 }
 
+// algorithms are all of protocol A2.
+func algorithms() []string {
+	return slices.Concat(signatureAlgorithms(), macAlgorithms())
+}
+
 // A keyKind says what keys are good for where they are registered. An HMAC key where a public key is expected is how
 // algorithms are confused (RFC 8725 §2.1), so the two never stand for each other.
 type keyKind int
@@ -30,8 +35,8 @@ const (
 	sharedSecret
 )
 
-// readKeys reads where somebody else's keys come from.
-func readKeys(v value, wanted keyKind) Keys {
+// readKeys reads where somebody else's keys come from. A secret that is shared is never one of our own keys.
+func readKeys(v value, wanted keyKind, rings *ringReader) Keys {
 	m := v.mapping()
 	defer m.refuseOthers()
 	m.exactlyOne("jwks", "pem", "file", "secret", "shared_secret")
@@ -43,6 +48,7 @@ func readKeys(v value, wanted keyKind) Keys {
 		Secret:       m.optional("secret").secretName(),
 		SharedSecret: m.optional("shared_secret").secretName(),
 	}
+	rings.refuseShared(m.place("shared_secret"), k.SharedSecret)
 	switch {
 	case m.has("shared_secret"):
 		k.Algorithm = readKeyAlgorithm(m.required("algorithm"), "a shared secret", macAlgorithms())
@@ -62,7 +68,7 @@ func readKeys(v value, wanted keyKind) Keys {
 
 // readKeyAlgorithm reads an algorithm and holds it to the kind of key that it is for.
 func readKeyAlgorithm(v value, keys string, fitting []string) string {
-	algorithm := v.oneOf("", slices.Concat(signatureAlgorithms(), macAlgorithms())...)
+	algorithm := v.oneOf("", algorithms()...)
 	if algorithm != "" && !slices.Contains(fitting, algorithm) {
 		v.fault("is %s, which is not for %s; use one of %s", quote(algorithm), keys, strings.Join(fitting, ", "))
 	}

@@ -52,14 +52,29 @@ func TestTheCompleteDocument(t *testing.T) {
 	service := *c
 	service.Clients, service.Issuers = nil, nil
 	equal(t, "the service", service, config.Config{
-		Issuer:          "https://auth.example.com",
-		SigningKeys:     config.SigningKeys{Secret: "projects/acme/secrets/countersign-signing-keys", Algorithm: "ES256"},
+		Issuer: "https://auth.example.com",
+		SigningKeys: config.SigningKeys{
+			KeyRing:         config.KeyRing{Secret: "projects/acme/secrets/countersign-signing-keys", Algorithm: "ES256"},
+			JWKSMaxAge:      5 * time.Minute,
+			RefreshInterval: time.Minute,
+			Additional: []config.KeyRing{
+				{Secret: "projects/acme/secrets/countersign-rs256", Algorithm: "RS256"},
+				{
+					KMS:       "projects/acme/locations/europe-west1/keyRings/auth/cryptoKeys/old",
+					Algorithm: "ES256", PublishOnly: true,
+				},
+			},
+		},
 		AccessTokens:    config.AccessTokens{Lifetime: 10 * time.Minute},
 		ClockSkew:       10 * time.Second,
 		Troubleshooting: config.Troubleshooting{RecToken: true},
 		Resources: []config.Resource{
 			{ID: "https://invoices.example.com", Scopes: []string{"invoices.read", "invoices.write"}},
 			{ID: "https://deploy.example.com", Scopes: []string{"deploy.read", "deploy.write"}},
+			{
+				ID: "https://legacy.example.com", Scopes: []string{"legacy.read"},
+				AccessTokens: config.ResourceAccessToken{Algorithm: "RS256"},
+			},
 			{
 				ID: "urn:example:legacy-ledger", Scopes: []string{"ledger.read"},
 				AccessTokens: config.ResourceAccessToken{
@@ -149,6 +164,10 @@ func equal[T any](t *testing.T, what string, got, want T, options ...cmp.Option)
 	}
 }
 
+func at(line int, path string) config.Position {
+	return config.Position{Document: "config.yaml", Line: line, Path: path}
+}
+
 func TestPositionsOfWhatIsCheckedLater(t *testing.T) {
 	c := expectFaults(t, inClient+`
     authentication: client_secret_basic
@@ -168,9 +187,6 @@ issuers:
           team: claims.team
           "https://example.com/team": claims.team
 `)
-	at := func(line int, path string) config.Position {
-		return config.Position{Document: "config.yaml", Line: line, Path: path}
-	}
 	rule := c.Issuers[0].Allow[0]
 	for _, test := range []struct{ got, want config.Position }{
 		{c.SigningKeys.At, at(2, "signing_keys")},
@@ -211,8 +227,11 @@ issuers:
 access_tokens: {lifetime: 90s}
 `)
 	ignorePositions := cmpopts.IgnoreTypes(config.Position{})
-	equal(t, "signing keys", c.SigningKeys,
-		config.SigningKeys{Secret: "projects/acme/secrets/keys", Algorithm: "ES256"}, ignorePositions)
+	equal(t, "signing keys", c.SigningKeys, config.SigningKeys{
+		KeyRing:         config.KeyRing{Secret: "projects/acme/secrets/keys", Algorithm: "ES256"},
+		JWKSMaxAge:      5 * time.Minute,
+		RefreshInterval: time.Minute,
+	}, ignorePositions)
 	equal(t, "clock skew", c.ClockSkew, 10*time.Second)
 	equal(t, "client assertion", c.Clients[0].ClientAssertion, config.ClientAssertion{MaxLifetime: 10 * time.Minute})
 	equal(t, "own assertion", c.Clients[0].Assertion, config.Assertion{MaxLifetime: time.Hour})
@@ -261,6 +280,12 @@ func TestDangerousChoicesAreWarnedOf(t *testing.T) {
 		{"tokens_signed_with_a_shared_secret", prelude +
 			"    access_tokens: {algorithm: HS256, shared_secret: projects/acme/secrets/hmac}",
 			"config.yaml:6: resources[0].access_tokens: access_tokens has a shared secret"},
+		{"an_additional_ring_that_signs_for_nobody",
+			inRings + "    - {directory: ./old, algorithm: ES256, publish_only: true}\n    - {directory: ./rs256, algorithm: RS256}",
+			"config.yaml:7: signing_keys.additional[1]: additional[1] signs for nobody: no resource has access_tokens: {algorithm: RS256}"},
+		{"a_jwks_that_is_kept_for_more_than_an_hour",
+			strings.Replace(prelude, "keys}", "keys, jwks_max_age: 1h0m1s}", 1),
+			"config.yaml:2: signing_keys.jwks_max_age: jwks_max_age is more than an hour"},
 		{"client_assertions_without_jti", inClient + `
     authentication: private_key_jwt
     keys: {file: batch.pem}
@@ -283,8 +308,12 @@ func TestDangerousChoicesAreWarnedOf(t *testing.T) {
 
 func TestCarefulChoicesAreNotWarnedOf(t *testing.T) {
 	for name, document := range map[string]string{
-		"minimal":       prelude,
-		"a_whole_day":   prelude + "access_tokens: {lifetime: 24h}",
+		"minimal":                         prelude,
+		"a_whole_day":                     prelude + "access_tokens: {lifetime: 24h}",
+		"a_jwks_that_is_kept_for_an_hour": strings.Replace(prelude, "keys}", "keys, jwks_max_age: 1h}", 1),
+		"a_ring_that_signs_nothing":       inRings + "    - {directory: ./rs256, algorithm: RS256, publish_only: true}",
+		"a_ring_that_signs_for_an_api": strings.Replace(inRings, "[read]", "[read], access_tokens: {algorithm: RS256}", 1) +
+			"    - {directory: ./rs256, algorithm: RS256}",
 		"a_turned_off":  prelude + "troubleshooting: {rec_token: false}",
 		"an_issuer":     inIssuer,
 		"a_rule_of_5_m": inRules + "      - {resource: https://api.example.com, scopes: [read], lifetime: 5m}",

@@ -8,6 +8,9 @@ const (
 	defaultTokenLifetime           = 10 * time.Minute
 	defaultClientAssertionLifetime = 10 * time.Minute
 	defaultAssertionLifetime       = time.Hour
+	defaultJWKSMaxAge              = 5 * time.Minute
+	defaultRefreshInterval         = time.Minute
+	defaultSigningAlgorithm        = "ES256"
 
 	// maxClockSkew is the bound of FAPI 2.0 §5.3.2.1-13: what is later than that from the future is never valid.
 	maxClockSkew = 60 * time.Second
@@ -30,37 +33,32 @@ func readConfig(v value) *Config {
 	m := v.mapping()
 	defer m.refuseOthers()
 	issuer := m.required("issuer")
+	rings := newRingReader()
 	c := &Config{
 		Issuer:          issuer.issuer(),
-		SigningKeys:     readSigningKeys(m.required("signing_keys")),
+		SigningKeys:     rings.signingKeys(m.required("signing_keys")),
 		AccessTokens:    readAccessTokens(m.optional("access_tokens")),
 		ClockSkew:       m.optional("clock_skew").duration(defaultClockSkew, 0, maxClockSkew),
 		Troubleshooting: readTroubleshooting(m.optional("troubleshooting")),
 	}
 
 	ids := register{}
-	c.Resources = list(m.required("resources"), func(v value) Resource { return readResource(v, ids) })
+	c.Resources = list(m.required("resources"), func(v value) Resource { return readResource(v, ids, rings) })
+	rings.warnOfIdle(c)
 
-	// What the iss of an assertion names is this service, a client or an issuer, and never two of them: the rules and
-	// keys of one must not be reached by the name of another.
-	parties := register{}
-	parties.enter(issuer, c.Issuer)
-	rules := newRuleReader(c)
-	c.Clients = list(m.optional("clients"), func(v value) Client { return readClient(v, parties, rules) })
-	c.Issuers = list(m.optional("issuers"), func(v value) Issuer { return readIssuer(v, parties, rules) })
+	parties := partyReader{names: register{}, rings: rings, rules: newRuleReader(c)}
+	parties.names.enter(issuer, c.Issuer)
+	c.Clients = list(m.optional("clients"), parties.client)
+	c.Issuers = list(m.optional("issuers"), parties.issuer)
 	return c
 }
 
-func readSigningKeys(v value) SigningKeys {
-	m := v.mapping()
-	defer m.refuseOthers()
-	m.exactlyOne("secret", "directory")
-	return SigningKeys{
-		At:        m.at(),
-		Secret:    m.optional("secret").secretName(),
-		Directory: m.optional("directory").filename(),
-		Algorithm: m.optional("algorithm").oneOf("ES256", signatureAlgorithms()...),
-	}
+// A partyReader reads clients and issuers. What the iss of an assertion names is this service, a client or an issuer,
+// and never two of them: the rules and keys of one must not be reached by the name of another.
+type partyReader struct {
+	names register
+	rings *ringReader
+	rules ruleReader
 }
 
 func readAccessTokens(v value) AccessTokens {
@@ -90,12 +88,19 @@ type register map[string]value
 
 // enter gives a name to what is written in v.
 func (r register) enter(v value, name string) {
-	if name == "" {
-		return
-	}
-	if first, taken := r[name]; taken {
+	if first, taken := r.taken(v, name); taken {
 		v.fault("is %s, which %s on line %d is already; a name means one thing", quote(name), first.path(), first.line)
-		return
 	}
-	r[name] = v
+}
+
+// taken returns what bears a name already. Where nothing does, v bears it from now on.
+func (r register) taken(v value, name string) (first value, taken bool) {
+	if name == "" {
+		return value{}, false
+	}
+	first, taken = r[name]
+	if !taken {
+		r[name] = v
+	}
+	return first, taken
 }

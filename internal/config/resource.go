@@ -1,7 +1,12 @@
 package config
 
+import (
+	"slices"
+	"strings"
+)
+
 // readResource reads one API. A resource without any rule is fine: it may be there for introspection alone.
-func readResource(v value, ids register) Resource {
+func readResource(v value, ids register, rings *ringReader) Resource {
 	m := v.mapping()
 	defer m.refuseOthers()
 	id := m.required("id")
@@ -9,23 +14,34 @@ func readResource(v value, ids register) Resource {
 		At:           m.at(),
 		ID:           id.resourceID(),
 		Scopes:       distinct(m.required("scopes"), value.scope),
-		AccessTokens: readResourceAccessToken(m.optional("access_tokens")),
+		AccessTokens: readResourceAccessToken(m.optional("access_tokens"), rings),
 	}
 	ids.enter(id, r.ID)
 	return r
 }
 
-// readResourceAccessToken reads the exception of protocol W2. Both fields go together: an algorithm without a key of
-// its own would be one that signs with somebody else's.
-func readResourceAccessToken(v value) ResourceAccessToken {
+// readResourceAccessToken reads the exceptions of protocol W2. An HMAC algorithm goes with a secret of its own: one
+// without would sign with somebody else's. Every other algorithm goes with one of our rings.
+func readResourceAccessToken(v value, rings *ringReader) ResourceAccessToken {
 	m := v.mapping()
 	defer m.refuseOthers()
-	if m.node != nil {
+	algorithm := m.required("algorithm")
+	t := ResourceAccessToken{
+		At:           m.at(),
+		Algorithm:    algorithm.oneOf("", algorithms()...),
+		SharedSecret: m.optional("shared_secret").secretName(),
+	}
+	rings.refuseShared(m.place("shared_secret"), t.SharedSecret)
+	if m.has("shared_secret") {
 		v.warn("has a shared secret: whoever can verify such a token can also make one; let the API read the JWKS if it can")
 	}
-	return ResourceAccessToken{
-		At:           m.at(),
-		Algorithm:    m.required("algorithm").oneOf("", macAlgorithms()...),
-		SharedSecret: m.required("shared_secret").secretName(),
+	switch {
+	case t.Algorithm == "": // A fault has been reported.
+	case slices.Contains(macAlgorithms(), t.Algorithm):
+		m.need("shared_secret", "%s has no other key", t.Algorithm)
+	default:
+		m.forbid("shared_secret", "it goes with %s", strings.Join(macAlgorithms(), ", "))
+		rings.needSigner(algorithm, t.Algorithm)
 	}
+	return t
 }

@@ -54,6 +54,20 @@ func (v value) secretName() string {
 
 var secretForm = regexp.MustCompile(`\Aprojects/[^/\s]+/secrets/[^/\s]+\z`)
 
+// kmsKeyName reads the name of a key in Cloud KMS. A text that is no such name is never repeated in the fault: it may be
+// the key itself.
+func (v value) kmsKeyName() string {
+	name := v.text()
+	if name != "" && !kmsKeyForm.MatchString(name) {
+		v.fault("is not the name of a key in Cloud KMS; write " +
+			"projects/PROJECT/locations/LOCATION/keyRings/RING/cryptoKeys/KEY, and never one version of it")
+		return ""
+	}
+	return name
+}
+
+var kmsKeyForm = regexp.MustCompile(`\Aprojects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+\z`)
+
 // issuer reads the service's own issuer identifier: a URL with scheme https, without query and fragment (RFC 8414 §2).
 // A path is allowed, with or without a final slash. http is for a service that only its own machine can reach.
 func (v value) issuer() string {

@@ -97,7 +97,7 @@ func (b *builder) sharedKeys() (map[string]token.NamedKeys, error) {
 	shared := make(map[string]token.NamedKeys)
 	for _, resource := range b.config.Resources {
 		wanted := resource.AccessTokens
-		if wanted.Algorithm == "" {
+		if wanted.SharedSecret == "" {
 			continue
 		}
 		secret, err := keys.NewShared(keys.SharedConfig{
