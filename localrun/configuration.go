@@ -75,7 +75,7 @@ func (s *system) keepFirst() error {
 // first of all.
 func apiOf(configuration *config.Config) config.Resource {
 	for _, resource := range configuration.Resources {
-		if portOf(resource.ID) != 0 && resource.AccessTokens.Algorithm == "" {
+		if portOf(resource.ID) != 0 && resource.AccessTokens.SharedSecret == "" {
 			return resource
 		}
 	}

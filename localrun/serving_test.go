@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/gcp/localsecrets"
 	"example.com/countersign/internal/jose"
@@ -133,6 +134,21 @@ func TestOtherPortsThanTheConfiguration(t *testing.T) {
 	}
 	for _, line := range pasteable(s.printed()) {
 		s.paste(t, line)
+	}
+}
+
+// TestDemoAPICanVerifyItsTokens holds that the API that the demonstration stands for is one that reads the JWK Set,
+// whichever ring signs for it.
+func TestDemoAPICanVerifyItsTokens(t *testing.T) {
+	shared := config.ResourceAccessToken{Algorithm: "HS256", SharedSecret: "projects/local/secrets/ledger"}
+	resources := []config.Resource{
+		{ID: "https://elsewhere.example.com"},
+		{ID: "http://127.0.0.1:1", AccessTokens: shared},
+		{ID: "http://127.0.0.1:2", AccessTokens: config.ResourceAccessToken{Algorithm: "RS256"}},
+		{ID: "http://127.0.0.1:3"},
+	}
+	if got := apiOf(&config.Config{Resources: resources}).ID; got != "http://127.0.0.1:2" {
+		t.Errorf("the API is %s, want the first on this machine without a shared secret", got)
 	}
 }
 
