@@ -102,8 +102,15 @@ func (f forwarder) GetSecretVersion(ctx context.Context, r *pb.GetSecretVersionR
 	return f.behind.GetSecretVersion(ctx, r)
 }
 
+func (f forwarder) GetSecret(ctx context.Context, r *pb.GetSecretRequest) (*pb.Secret, error) {
+	return f.behind.GetSecret(ctx, r)
+}
+
 // between is what a test does with a call: look at the request, change something behind, forward it or not, change the answer.
-type between func(ctx context.Context, behind backend, request any, forward func() (any, error)) (any, error)
+type between func(ctx context.Context, behind backend, request any, forward handler) (any, error)
+
+// handler forwards a call and returns the answer.
+type handler = func() (any, error)
 
 // intercepted runs a server in front of a fresh embedded one, and returns its address.
 func intercepted(t *testing.T, do between) string {

@@ -2,7 +2,6 @@ package gcp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -28,7 +27,8 @@ type SecretManagerConfig struct {
 // Secrets are named as projects/P/secrets/S, where P is a project's ID or number. Reading the versions of one needs the
 // permissions secretmanager.versions.list, .get and .access: roles/secretmanager.viewer for the first two, since
 // roles/secretmanager.secretAccessor has only the last. Without them Google answers PERMISSION_DENIED, also for a secret
-// that does not exist.
+// that does not exist. [SecretManager.CanonicalName] needs secretmanager.secrets.get, which roles/secretmanager.viewer
+// has too.
 //
 // Every method ends by the deadline of its context; where that has none, Google's library sets 60 s for each call.
 // A server that cannot be reached is waited for until then, so the error of an outage is the context's, with the reason in
@@ -79,24 +79,4 @@ type secretSource struct {
 
 func (s secretSource) Versions(ctx context.Context) ([]keys.Version, error) {
 	return s.manager.Versions(ctx, s.secret)
-}
-
-// splitSecretName takes projects/P/secrets/S apart. Google would refuse a wrong name as well, but with a message about
-// permissions; a secret with a location lives at another endpoint, which is not supported.
-func splitSecretName(secret string) (project, id string, err error) {
-	parts := strings.Split(secret, "/")
-	if len(parts) != 4 || parts[0] != "projects" || parts[1] == "" || parts[2] != "secrets" || parts[3] == "" {
-		return "", "", fmt.Errorf("%q is not a secret's name: want projects/P/secrets/S", secret)
-	}
-	return parts[1], parts[3], nil
-}
-
-// lastSegment returns the number of a version from its full name. Google's names carry the project's number where ours has
-// its ID, so that a name from an answer is never compared with, or used in place of, the configured one.
-func lastSegment(version string) (string, error) {
-	_, number, found := strings.Cut(version, "/versions/")
-	if !found || number == "" || number[0] == '0' || strings.Trim(number, "0123456789") != "" {
-		return "", errors.New("the answer has a version without a number")
-	}
-	return number, nil
 }

@@ -79,6 +79,9 @@ func TestAClosedManagerIsOfNoUse(t *testing.T) {
 		if _, err := manager.AddVersion(t.Context(), secretName, []byte("payload")); err == nil {
 			t.Error("it adds a version")
 		}
+		if name, err := manager.CanonicalName(t.Context(), secretName); err == nil || name != "" {
+			t.Errorf("it knows a canonical name: %q, %v", name, err)
+		}
 	}
 }
 
@@ -147,6 +150,9 @@ func TestANameThatIsNoSecretsIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		}
 		if _, err := manager.AddVersion(t.Context(), name, []byte("payload")); err == nil {
 			t.Errorf("%q gets a version", name)
+		}
+		if canonical, err := manager.CanonicalName(t.Context(), name); err == nil || canonical != "" {
+			t.Errorf("%q is %q, %v", name, canonical, err)
 		}
 	}
 	if n := proxy.connections(); n != 0 {

@@ -102,6 +102,9 @@ func TestACancelledCallEnds(t *testing.T) {
 	if _, err := manager.AddVersion(ctx, secretName, []byte("payload")); !errors.Is(err, context.Canceled) {
 		t.Errorf("adding: %v", err)
 	}
+	if name, err := manager.CanonicalName(ctx, secretName); !errors.Is(err, context.Canceled) || name != "" {
+		t.Errorf("looking up: %q, %v", name, err)
+	}
 }
 
 func TestAServerThatComesBackIsUsedAgain(t *testing.T) {
