@@ -11,6 +11,7 @@ import (
 	pb "cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/emptypb"
 
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/gcp/localsecrets"
@@ -102,8 +103,24 @@ func (f forwarder) GetSecretVersion(ctx context.Context, r *pb.GetSecretVersionR
 	return f.behind.GetSecretVersion(ctx, r)
 }
 
+func (f forwarder) EnableSecretVersion(ctx context.Context, r *pb.EnableSecretVersionRequest) (*pb.SecretVersion, error) {
+	return f.behind.EnableSecretVersion(ctx, r)
+}
+
+func (f forwarder) DisableSecretVersion(ctx context.Context, r *pb.DisableSecretVersionRequest) (*pb.SecretVersion, error) {
+	return f.behind.DisableSecretVersion(ctx, r)
+}
+
+func (f forwarder) DestroySecretVersion(ctx context.Context, r *pb.DestroySecretVersionRequest) (*pb.SecretVersion, error) {
+	return f.behind.DestroySecretVersion(ctx, r)
+}
+
 func (f forwarder) GetSecret(ctx context.Context, r *pb.GetSecretRequest) (*pb.Secret, error) {
 	return f.behind.GetSecret(ctx, r)
+}
+
+func (f forwarder) DeleteSecret(ctx context.Context, r *pb.DeleteSecretRequest) (*emptypb.Empty, error) {
+	return f.behind.DeleteSecret(ctx, r)
 }
 
 // between is what a test does with a call: look at the request, change something behind, forward it or not, change the answer.

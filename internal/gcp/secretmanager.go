@@ -1,15 +1,12 @@
 package gcp
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
-
-	"example.com/countersign/internal/keys"
 )
 
 // SecretManagerConfig says which Secret Manager to talk to.
@@ -66,17 +63,3 @@ func isHostPort(address string) bool {
 
 // Close ends the connection, if there ever was one. Calls under way fail, and so does every later one.
 func (m *SecretManager) Close() error { return m.clients.close() }
-
-// Source returns one secret's versions as a [keys.Source].
-func (m *SecretManager) Source(secret string) keys.Source {
-	return secretSource{manager: m, secret: secret}
-}
-
-type secretSource struct {
-	manager *SecretManager
-	secret  string
-}
-
-func (s secretSource) Versions(ctx context.Context) ([]keys.Version, error) {
-	return s.manager.Versions(ctx, s.secret)
-}

@@ -28,7 +28,13 @@ const parallelAccesses = 4
 //
 // It is all or nothing. A version that is disabled or destroyed while the call runs is returned in its new state; any other
 // fault of one payload fails the call, because a ring that lacks a key without knowing it would refuse good tokens.
+//
+// Every call fetches every payload. Whoever calls again and again uses [SecretManager.Source], which remembers them.
 func (m *SecretManager) Versions(ctx context.Context, secret string) ([]keys.Version, error) {
+	return m.versions(ctx, secret, new(payloadMemory))
+}
+
+func (m *SecretManager) versions(ctx context.Context, secret string, memory *payloadMemory) ([]keys.Version, error) {
 	if _, _, err := splitSecretName(secret); err != nil {
 		return nil, err
 	}
@@ -36,11 +42,12 @@ func (m *SecretManager) Versions(ctx context.Context, secret string) ([]keys.Ver
 	if err != nil {
 		return nil, &secretError{doing: "connecting to read", secret: secret, cause: err}
 	}
-	r := versionReader{client: client, secret: secret, checksumOptional: m.emulated}
+	r := versionReader{client: client, secret: secret, memory: memory, checksumOptional: m.emulated}
 	versions, err := patiently(ctx, func() ([]keys.Version, error) { return r.list(ctx) })
 	if err != nil {
 		return nil, &secretError{doing: "listing the versions of", secret: secret, cause: err}
 	}
+	memory.recall(versions)
 	if err := r.fillPayloads(ctx, versions); err != nil {
 		return nil, err
 	}
@@ -51,6 +58,7 @@ func (m *SecretManager) Versions(ctx context.Context, secret string) ([]keys.Ver
 type versionReader struct {
 	client           *secretmanager.Client
 	secret           string
+	memory           *payloadMemory
 	checksumOptional bool // some emulators send no checksum; Google always does
 }
 
@@ -103,11 +111,12 @@ func stateOf(state pb.SecretVersion_State) keys.State {
 	}
 }
 
+// fillPayloads fetches what the memory did not have.
 func (r *versionReader) fillPayloads(ctx context.Context, versions []keys.Version) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(parallelAccesses)
 	for i := range versions {
-		if version := &versions[i]; version.State == keys.Enabled {
+		if version := &versions[i]; version.State == keys.Enabled && version.Payload == nil {
 			group.Go(func() error { return r.fillPayload(ctx, version) })
 		}
 	}
@@ -119,7 +128,10 @@ func (r *versionReader) fillPayloads(ctx context.Context, versions []keys.Versio
 func (r *versionReader) fillPayload(ctx context.Context, version *keys.Version) error {
 	payload, err := r.access(ctx, version.ID)
 	if status.Code(err) == codes.FailedPrecondition {
-		if version.State, err = r.state(ctx, version.ID); err == nil && version.State == keys.Enabled {
+		var found *pb.SecretVersion
+		found, err = r.get(ctx, version.ID)
+		version.State = stateOf(found.GetState())
+		if err == nil && version.State == keys.Enabled {
 			payload, err = r.access(ctx, version.ID)
 		}
 	}
@@ -127,6 +139,7 @@ func (r *versionReader) fillPayload(ctx context.Context, version *keys.Version) 
 		return &secretError{doing: "reading version " + version.ID + " of", secret: r.secret, cause: err}
 	}
 	version.Payload = payload
+	r.memory.remember(*version)
 	return nil
 }
 
@@ -158,15 +171,10 @@ func (r *versionReader) verified(payload *pb.SecretPayload) ([]byte, error) {
 	return payload.GetData(), nil
 }
 
-func (r *versionReader) state(ctx context.Context, number string) (keys.State, error) {
+// get asks for one version without its payload.
+func (r *versionReader) get(ctx context.Context, number string) (*pb.SecretVersion, error) {
 	request := &pb.GetSecretVersionRequest{Name: r.secret + "/versions/" + number}
-	version, err := patiently(ctx, func() (*pb.SecretVersion, error) {
-		return r.client.GetSecretVersion(ctx, request)
-	})
-	if err != nil {
-		return 0, err
-	}
-	return stateOf(version.GetState()), nil
+	return patiently(ctx, func() (*pb.SecretVersion, error) { return r.client.GetSecretVersion(ctx, request) })
 }
 
 // checksum is CRC32C, as the int64 that Secret Manager carries it in.
