@@ -45,7 +45,7 @@ func (e *secretError) Unwrap() []error {
 
 // patiently calls up to four times while the answer is UNAVAILABLE, with short pauses. That answer is what a call gets whose
 // connection broke under it, which after an idle time on a serverless machine is the rule rather than the exception.
-// Only for calls that change nothing: a change that was answered so may have happened.
+// Only for calls that can be repeated: what was answered so may have happened.
 func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	pauses := gax.Backoff{Initial: 100 * time.Millisecond, Max: time.Second, Multiplier: 2}
 	for attempt := 1; ; attempt++ {

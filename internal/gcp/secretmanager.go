@@ -21,11 +21,16 @@ type SecretManagerConfig struct {
 
 // SecretManager reads and writes secrets in Google Secret Manager (or an emulator of it). It is safe for concurrent use.
 //
-// Secrets are named as projects/P/secrets/S, where P is a project's ID or number. Reading the versions of one needs the
-// permissions secretmanager.versions.list, .get and .access: roles/secretmanager.viewer for the first two, since
-// roles/secretmanager.secretAccessor has only the last. Without them Google answers PERMISSION_DENIED, also for a secret
-// that does not exist. [SecretManager.CanonicalName] needs secretmanager.secrets.get, which roles/secretmanager.viewer
-// has too.
+// Secrets are named as projects/P/secrets/S, where P is a project's ID or number. What is done with one needs
+// permissions, which are best granted on that secret alone:
+//
+//   - Reading its versions: secretmanager.versions.list and .get, which roles/secretmanager.viewer has, and .access,
+//     which roles/secretmanager.secretAccessor has and none of the other roles named here.
+//   - Rotating it: secretmanager.versions.add, .disable and .destroy, which roles/secretmanager.secretVersionManager
+//     has (with .list and .get). To read a keeper's versions takes .access as well.
+//   - Its canonical name: secretmanager.secrets.get, which roles/secretmanager.viewer has.
+//
+// Without them Google answers PERMISSION_DENIED, also for a secret that does not exist.
 //
 // Every method ends by the deadline of its context; where that has none, Google's library sets 60 s for each call.
 // A server that cannot be reached is waited for until then, so the error of an outage is the context's, with the reason in

@@ -79,6 +79,12 @@ func TestAClosedManagerIsOfNoUse(t *testing.T) {
 		if _, err := manager.AddVersion(t.Context(), secretName, []byte("payload")); err == nil {
 			t.Error("it adds a version")
 		}
+		if err := manager.Keeper(secretName).Disable(t.Context(), "1"); err == nil {
+			t.Error("it disables a version")
+		}
+		if err := manager.Keeper(secretName).Destroy(t.Context(), "1"); err == nil {
+			t.Error("it destroys a version")
+		}
 		if name, err := manager.CanonicalName(t.Context(), secretName); err == nil || name != "" {
 			t.Errorf("it knows a canonical name: %q, %v", name, err)
 		}
@@ -150,6 +156,15 @@ func TestANameThatIsNoSecretsIsRefusedBeforeAnythingIsSent(t *testing.T) {
 		}
 		if _, err := manager.AddVersion(t.Context(), name, []byte("payload")); err == nil {
 			t.Errorf("%q gets a version", name)
+		}
+		if _, err := manager.Keeper(name).Add(t.Context(), newPayload); err == nil {
+			t.Errorf("%q gets a version from its keeper", name)
+		}
+		if err := manager.Keeper(name).Disable(t.Context(), "1"); err == nil {
+			t.Errorf("a version of %q is disabled", name)
+		}
+		if err := manager.Keeper(name).Destroy(t.Context(), "1"); err == nil {
+			t.Errorf("a version of %q is destroyed", name)
 		}
 		if canonical, err := manager.CanonicalName(t.Context(), name); err == nil || canonical != "" {
 			t.Errorf("%q is %q, %v", name, canonical, err)

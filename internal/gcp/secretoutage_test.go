@@ -102,6 +102,12 @@ func TestACancelledCallEnds(t *testing.T) {
 	if _, err := manager.AddVersion(ctx, secretName, []byte("payload")); !errors.Is(err, context.Canceled) {
 		t.Errorf("adding: %v", err)
 	}
+	if err := manager.Keeper(secretName).Disable(ctx, "1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("disabling: %v", err)
+	}
+	if err := manager.Keeper(secretName).Destroy(ctx, "1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("destroying: %v", err)
+	}
 	if name, err := manager.CanonicalName(ctx, secretName); !errors.Is(err, context.Canceled) || name != "" {
 		t.Errorf("looking up: %q, %v", name, err)
 	}

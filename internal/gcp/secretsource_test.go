@@ -114,6 +114,14 @@ func TestAPayloadIsAccessedOnce(t *testing.T) {
 	}
 }
 
+func TestAKeeperRemembersPayloadsAsASourceDoes(t *testing.T) {
+	w := watch(t, "one")
+	w.source = w.manager.Keeper(secretName)
+	for range 10 {
+		w.want(t, 1, "1 enabled one")
+	}
+}
+
 func TestAVersionThatIsNotEnabledIsForgotten(t *testing.T) {
 	w := watch(t, "one", "two", "three")
 	w.want(t, 3, "1 enabled one", "2 enabled two", "3 enabled three")
