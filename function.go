@@ -5,9 +5,11 @@
 package countersign
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/GoogleCloudPlatform/functions-framework-go/functions"
+	"github.com/cloudevents/sdk-go/v2/event"
 
 	"example.com/countersign/internal/server"
 )
@@ -18,8 +20,12 @@ func init() {
 	functions.HTTP("AuthorizationServer", serve((*server.Server).Handler))
 	functions.HTTP("Token", serve((*server.Server).Token))
 	functions.HTTP("JWKS", serve((*server.Server).JWKS))
+	functions.CloudEvent(rotateKeysTarget, func(ctx context.Context, e event.Event) error { return orExit().rotateKeys(ctx, e) })
 	startEarly()
 }
+
+// rotateKeysTarget is the function that Secret Manager's notices go to.
+const rotateKeysTarget = "RotateKeys"
 
 // serve returns a function that is built when it is first called.
 func serve(part func(*server.Server) http.Handler) func(http.ResponseWriter, *http.Request) {

@@ -44,7 +44,7 @@ var imports = map[string]string{
 
 	// Who puts the parts together.
 	"service":  "assertion client config grant jose keys oauth policy server token trust",
-	".":        "gcp server service",
+	".":        "config gcp keys server service",
 	"localrun": ". config gcp gcp/localsecrets jose keys oauth resource server service",
 
 	// What every implementation of an interface has to pass, in tests.

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
@@ -21,20 +22,24 @@ import (
 // signing keys then load while the framework starts, and a configuration with faults fails the deployment instead of
 // the first request. Elsewhere, in tests above all, nothing happens.
 func startEarly() {
-	if os.Getenv("FUNCTION_TARGET") != "" {
-		orExit()
+	switch os.Getenv("FUNCTION_TARGET") {
+	case "":
+	case rotateKeysTarget:
+		orExit() // signs nothing
+	default:
+		orExit().service.Start()
 	}
 }
 
 // lazily returns the handler of one part of the service that the environment describes. The first call builds the
 // service, and every function of this process shares it.
 func lazily(part func(*server.Server) http.Handler) func() http.Handler {
-	return sync.OnceValue(func() http.Handler { return part(orExit().Server) })
+	return sync.OnceValue(func() http.Handler { return part(orExit().service.Server) })
 }
 
 // orExit ends the process where the configuration has faults: the platform then keeps the last good revision serving,
 // and the log says what to mend.
-func orExit() *service.Service {
+func orExit() *deployed {
 	built, err := fromEnvironment()
 	if err != nil {
 		log().Error("the configuration is refused", "error", err.Error())
@@ -45,10 +50,18 @@ func orExit() *service.Service {
 
 var log = sync.OnceValue(func() *slog.Logger { return server.NewLog(os.Stderr) })
 
+// deployed is the service that the environment describes, and what it is made of.
+type deployed struct {
+	service       *service.Service
+	configuration *config.Config
+	surroundings  service.Surroundings
+	secrets       *gcp.SecretManager
+}
+
 // fromEnvironment builds the service that the environment describes: COUNTERSIGN_CONFIG names the configuration
-// (file:PATH), SECRET_MANAGER_EMULATOR_HOST a Secret Manager other than Google's, GOOGLE_CLOUD_PROJECT the project of
-// the request traces.
-var fromEnvironment = sync.OnceValues(func() (*service.Service, error) {
+// (file:PATH), SECRET_MANAGER_EMULATOR_HOST and KMS_EMULATOR_HOST a Secret Manager and a Cloud KMS other than Google's,
+// GOOGLE_CLOUD_PROJECT the project of the request traces.
+var fromEnvironment = sync.OnceValues(func() (*deployed, error) {
 	name, document, err := readConfiguration(os.Getenv("COUNTERSIGN_CONFIG"))
 	if err != nil {
 		return nil, err
@@ -57,22 +70,22 @@ var fromEnvironment = sync.OnceValues(func() (*service.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	built, configuration, faults := service.Load(name, document, service.Surroundings{
+	surroundings := service.Surroundings{
 		Secrets: secrets.Source,
 		Folder:  filepath.Dir(name),
 		Now:     time.Now,
 		Log:     log(),
 		Version: Version(),
 		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"),
-	})
+	}
+	built, configuration, faults := service.Load(name, document, surroundings)
 	if err := faults.Err(); err != nil {
 		return nil, err
 	}
 	for _, warning := range configuration.Warnings {
 		log().Warn("the configuration has a dangerous choice", "warning", warning.Error())
 	}
-	built.Start()
-	return built, nil
+	return &deployed{built, configuration, surroundings, secrets}, nil
 })
 
 // Where the configuration is, if the environment does not say: beside the source, which Google's builder moves.

@@ -89,6 +89,7 @@ func check(path string, document []byte) checked {
 	name := inputName(path)
 	_, configuration, faults := service.Load(name, document, service.Surroundings{
 		Secrets: func(string) keys.Source { return offline{} },
+		KMS:     func(string) keys.Source { return offline{} },
 		Folder:  filepath.Dir(path), // of "-" it is the working directory
 		Now:     time.Now,
 		Log:     slog.New(slog.DiscardHandler),

@@ -18,9 +18,12 @@ import (
 // keysCommand makes the keys of a client, an issuer or the service itself.
 func keysCommand() *cli.Command {
 	return &cli.Command{
-		Name:      "keys",
-		Usage:     "make a key pair, a shared secret, or a key file for Google's libraries",
-		UsageText: "localrun keys [options]\nlocalrun keys secret [options]     a client_secret and its hash; see localrun keys secret -h",
+		Name:  "keys",
+		Usage: "make a key pair, a shared secret, or a key file for Google's libraries",
+		UsageText: "localrun keys [options]\n" +
+			"localrun keys secret [options]     a client_secret and its hash; see localrun keys secret -h\n" +
+			"localrun keys status [options]     where our own signing keys stand\n" +
+			"localrun keys rotate [options]     add a new one, and take out what is out of use",
 		Description: `Writes a new private key for the one who signs, the public key in two forms for
 the one who verifies, and prints the lines that register it.
 
@@ -56,7 +59,7 @@ file; Node's (google-auth-library 10) always asks Google.`,
 			&cli.StringFlag{Name: "url", Local: true, Usage: "token_uri of a Google key file: `URL` of the issuer or token endpoint"},
 			&cli.BoolFlag{Name: "force", Local: true, Usage: "replace files that exist"},
 		},
-		Commands:        []*cli.Command{secretCommand()},
+		Commands:        []*cli.Command{secretCommand(), statusCommand(), rotateCommand()},
 		HideHelpCommand: true,
 		OnUsageError:    refuseUsage,
 		Action:          makeKeys,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
 	"time"
 
 	"example.com/countersign/internal/config"
@@ -16,6 +17,9 @@ import (
 
 // emulatorVariable names the Secret Manager that the service talks to, to us and to Google's own tools.
 const emulatorVariable = "SECRET_MANAGER_EMULATOR_HOST"
+
+// kmsVariable names the Cloud KMS likewise.
+const kmsVariable = "KMS_EMULATOR_HOST"
 
 // secretManager is the Secret Manager of the local system, reached as the service itself reaches it.
 type secretManager struct {
@@ -38,12 +42,54 @@ func startSecretManager(s state) (*secretManager, error) {
 			return nil, errors.Join(err, m.embedded.Close())
 		}
 	}
-	var err error
-	m.client, err = gcp.NewSecretManager(gcp.SecretManagerConfig{EmulatorHost: m.address})
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", emulatorVariable, err)
+	if err := m.connect(); err != nil {
+		return nil, err
 	}
-	return m, nil
+	return m, s.publishAddress(m)
+}
+
+func (m *secretManager) connect() (err error) {
+	if m.client, err = gcp.NewSecretManager(gcp.SecretManagerConfig{EmulatorHost: m.address}); err != nil {
+		return fmt.Errorf("%s: %w", emulatorVariable, err)
+	}
+	return nil
+}
+
+// reachSecretManager returns the Secret Manager of a configuration that lies in a folder: the one that the environment
+// names; in a folder of localrun's the one of the localrun that is serving, or, where none is, the embedded one for as
+// long as it is needed; anywhere else Google's.
+func reachSecretManager(s state) (*secretManager, error) {
+	m := &secretManager{address: os.Getenv(emulatorVariable)}
+	if m.address == "" && s.isOurs() {
+		var err error
+		m.embedded, err = startEmbedded(s)
+		switch _, serving := errors.AsType[*inUseError](err); {
+		case serving:
+			m.address, err = s.publishedAddress()
+		case err == nil:
+			m.address = m.embedded.Address()
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return m, m.connect()
+}
+
+// publishAddress writes down where the embedded Secret Manager listens, for commands that come later.
+func (s state) publishAddress(m *secretManager) error {
+	if m.embedded == nil {
+		return nil
+	}
+	return os.WriteFile(s.path(addressFile), []byte(m.address+"\n"), 0o600)
+}
+
+func (s state) publishedAddress() (string, error) {
+	content, err := os.ReadFile(s.path(addressFile))
+	if err != nil {
+		return "", fmt.Errorf("where the Secret Manager of %s listens is not known: %w", s.folder, plain(err))
+	}
+	return strings.TrimSpace(string(content)), nil
 }
 
 func startEmbedded(s state) (*localsecrets.Server, error) {
@@ -75,21 +121,22 @@ func (m *secretManager) close() error {
 // patience is how long an emulator may take to answer.
 const patience = 5 * time.Second
 
-// bootstrap makes the secrets that the configuration names and that are not there: the signing key, and shared secrets,
+// bootstrap makes the secrets that the configuration names and that are not there: the signing keys, and shared secrets,
 // which are kept in the state folder as well, for those who sign with them.
 func (m *secretManager) bootstrap(ctx context.Context, s state, configuration *config.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	signing := configuration.SigningKeys
-	err := m.ensure(ctx, signing.Secret, func() ([]byte, error) {
-		key, err := jose.GenerateSigningKey(jose.Algorithm(signing.Algorithm))
+	for _, ring := range configuration.SigningKeys.Rings() {
+		err := m.ensure(ctx, ring.Secret, func() ([]byte, error) {
+			key, err := jose.GenerateSigningKey(jose.Algorithm(ring.Algorithm))
+			if err != nil {
+				return nil, err
+			}
+			return key.EncodePrivateJWK()
+		})
 		if err != nil {
-			return nil, err
+			return m.explain(err)
 		}
-		return key.EncodePrivateJWK()
-	})
-	if err != nil {
-		return m.explain(err)
 	}
 	for _, secret := range sharedSecrets(configuration) {
 		if err := m.ensure(ctx, secret, func() ([]byte, error) { return s.secret(path.Base(secret)) }); err != nil {

@@ -18,6 +18,9 @@ const (
 	configFile    = "config.yaml"
 	logFile       = "log.jsonl"
 	secretsFolder = "secret-manager"
+	addressFile   = "secret-manager.address" // of the embedded Secret Manager, while it runs
+
+	stateFolder = ".countersign" // unless another one is named
 )
 
 // marker tells our folder from everybody else's, so that nothing is written into or deleted from a folder that was
@@ -118,7 +121,7 @@ func (s state) reset() error {
 	if s.inUse() {
 		return &inUseError{s.folder}
 	}
-	for _, name := range append(partyFiles(), configFile, logFile, secretsFolder) {
+	for _, name := range append(partyFiles(), configFile, logFile, secretsFolder, addressFile) {
 		if err := os.RemoveAll(s.path(name)); err != nil {
 			return fmt.Errorf("the state folder %s cannot be cleared: %w", s.folder, plain(err))
 		}

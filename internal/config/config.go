@@ -39,6 +39,9 @@ type SigningKeys struct {
 	Additional      []KeyRing     // more rings, which sign for the resources that name their algorithm, or nothing
 }
 
+// Rings returns all rings, the first one first.
+func (k SigningKeys) Rings() []KeyRing { return append([]KeyRing{k.KeyRing}, k.Additional...) }
+
 // KeyRing is one key and its history of versions. Exactly one of Secret, Directory and KMS is set.
 type KeyRing struct {
 	At          Position

@@ -86,12 +86,16 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// ready says whether a token could be signed now.
+// ready says whether every token that can be asked for could be signed now, and verified.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if !readsOnly(w, r) {
 		return
 	}
-	if err := s.config.Tokens.Ready(r.Context()); err != nil {
+	err := s.config.Tokens.Ready(r.Context())
+	if err == nil {
+		_, err = s.config.Keys.Document(r.Context())
+	}
+	if err != nil {
 		s.config.Log.ErrorContext(r.Context(), "not ready", "error", err.Error())
 		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err))
 		return

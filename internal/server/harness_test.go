@@ -60,8 +60,7 @@ func prepare(t testing.TB, document string) *deployment {
 		d.must(err)
 		d.must(os.WriteFile(filepath.Join(d.folder, name), set, 0o600))
 	}
-	own, err := signingKey(t, "own."+d.configuration.SigningKeys.Algorithm).EncodePKCS8()
-	d.must(err)
+	own := d.firstKeyOf(d.configuration.SigningKeys.KeyRing)
 	if directory := d.configuration.SigningKeys.Directory; directory != "" {
 		d.must(os.Mkdir(filepath.Join(d.folder, directory), 0o700))
 		file := filepath.Join(d.folder, directory, "first.pem")
@@ -70,10 +69,21 @@ func prepare(t testing.TB, document string) *deployment {
 	}
 	if names := regexp.MustCompile(`projects/acme/secrets/[\w-]+`).FindAllString(document, -1); len(names) > 0 {
 		slices.Sort(names)
-		d.vault = newVault(d, slices.Compact(names), own)
+		d.vault = newVault(d, slices.Compact(names))
 	}
 	t.Cleanup(d.expectNothingSecretInTheLog)
 	return d
+}
+
+// firstKeyOf returns the first private key of a ring: own.ALG, or, of one that only publishes, old.ALG.
+func (d *deployment) firstKeyOf(ring config.KeyRing) []byte {
+	name := "own." + ring.Algorithm
+	if ring.PublishOnly {
+		name = "old." + ring.Algorithm
+	}
+	key, err := signingKey(d.t, name).EncodePKCS8()
+	d.must(err)
+	return key
 }
 
 // serve builds the server and opens the listener.

@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 
+	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/gcp/localsecrets"
 )
@@ -28,7 +30,7 @@ type vault struct {
 
 // newVault makes the secrets. The payload of each follows from its name, except that signing keys have one, and that
 // those whose names end in -jwks are for the test to fill.
-func newVault(d *deployment, names []string, signing []byte) *vault {
+func newVault(d *deployment, names []string) *vault {
 	d.t.Helper()
 	embedded, err := localsecrets.Start(localsecrets.Config{Now: d.clock.now})
 	d.must(err)
@@ -49,9 +51,11 @@ func newVault(d *deployment, names []string, signing []byte) *vault {
 	d.t.Cleanup(func() { _ = v.ours.Close() })
 	for _, name := range names {
 		d.must(v.ours.CreateSecret(context.Background(), name))
+		rings := d.configuration.SigningKeys.Rings()
+		ring := slices.IndexFunc(rings, func(ring config.KeyRing) bool { return ring.Secret == name })
 		switch {
-		case name == d.configuration.SigningKeys.Secret:
-			v.add(name, signing)
+		case ring >= 0:
+			v.add(name, d.firstKeyOf(rings[ring]))
 		case !strings.HasSuffix(name, "-jwks"):
 			v.add(name, payload(name))
 		}

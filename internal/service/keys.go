@@ -11,7 +11,6 @@ import (
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/oauth"
-	"example.com/countersign/internal/token"
 	"example.com/countersign/internal/trust"
 )
 
@@ -90,32 +89,6 @@ func enabled(source keys.Source) trust.Secret {
 		}
 		return usable, nil
 	}
-}
-
-// sharedKeys builds the signers of the resources that want shared-secret tokens (protocol W2).
-func (b *builder) sharedKeys() (map[string]token.NamedKeys, error) {
-	shared := make(map[string]token.NamedKeys)
-	for _, resource := range b.config.Resources {
-		wanted := resource.AccessTokens
-		if wanted.SharedSecret == "" {
-			continue
-		}
-		secret, err := keys.NewShared(keys.SharedConfig{
-			Source:    b.Secrets(wanted.SharedSecret),
-			Algorithm: jose.Algorithm(wanted.Algorithm),
-			Now:       b.Now,
-			Log:       b.Log.With("secret", wanted.SharedSecret),
-		})
-		if err != nil {
-			return nil, err
-		}
-		shared[resource.ID] = token.NamedKeys{Name: wanted.SharedSecret, Keys: func(ctx context.Context) (token.Signer, error) { return secret.SigningKey(ctx) }}
-	}
-	return shared, nil
-}
-
-func signer(ring *keys.Ring) token.Keys {
-	return func(ctx context.Context) (token.Signer, error) { return ring.SigningKey(ctx) }
 }
 
 // path resolves a file name of the configuration.

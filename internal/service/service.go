@@ -16,16 +16,15 @@ import (
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/grant"
-	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/policy"
 	"example.com/countersign/internal/server"
-	"example.com/countersign/internal/token"
 )
 
 // Surroundings are what a service takes from outside its configuration. All are required unless they say otherwise.
 type Surroundings struct {
 	Secrets func(name string) keys.Source // a secret by its name, projects/P/secrets/S
+	KMS     func(name string) keys.Source // a Cloud KMS key by its name; nil: a configuration that names one is refused
 	Folder  string                        // what relative file names in the configuration are relative to; empty: the working directory
 	Now     func() time.Time
 	Log     *slog.Logger
@@ -36,17 +35,15 @@ type Surroundings struct {
 // Service is one configuration at work.
 type Service struct {
 	Server *server.Server
-	ring   *keys.Ring
+	rings  []*keys.Ring
 }
 
 // Start begins to load the signing keys and does not wait for them.
-func (s *Service) Start() { s.ring.Start() }
-
-// The clock of the signing keys: how long verifiers may keep the JWK Set, and instances their ring (protocol J2).
-const (
-	jwksMaxAge  = 5 * time.Minute
-	ringRefresh = time.Minute
-)
+func (s *Service) Start() {
+	for _, ring := range s.rings {
+		ring.Start()
+	}
+}
 
 // usesAtOnce is how many used assertions one instance remembers at a time. At 10 minutes each that is some 1,600 tokens
 // a second; beyond it the instance refuses rather than forgets.
@@ -122,12 +119,12 @@ func (b *builder) build() (*Service, error) {
 	}
 	registrations, trusts, rules := b.clients()
 	b.issuers(trusts, rules)
-	tokens, ring, err := b.tokens()
-	if err != nil || len(b.faults) > 0 {
+	own, err := b.signingKeys()
+	if err != nil {
 		return nil, err
 	}
-	set, err := keys.NewSet(b.Now, ring)
-	if err != nil {
+	tokens, err := b.tokens(own)
+	if err != nil || len(b.faults) > 0 {
 		return nil, err
 	}
 	clients, err := client.New(registrations, verifier)
@@ -147,7 +144,7 @@ func (b *builder) build() (*Service, error) {
 		return nil, err
 	}
 	served, err := server.New(server.Config{
-		Clients: clients, Grants: grants, Policies: policies, Once: once, Tokens: tokens, Keys: set,
+		Clients: clients, Grants: grants, Policies: policies, Once: once, Tokens: tokens, Keys: own.set,
 		Metadata: metadata(b.config, registrations),
 		RecToken: b.config.Troubleshooting.RecToken,
 		Version:  b.Version, Project: b.Project, Log: b.Log,
@@ -155,52 +152,5 @@ func (b *builder) build() (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{served, ring}, nil
-}
-
-// tokens builds what signs.
-func (b *builder) tokens() (*token.Issuer, *keys.Ring, error) {
-	ring, err := keys.NewRing(keys.Config{
-		Source:    b.signingKeys(),
-		Algorithm: jose.Algorithm(b.config.SigningKeys.Algorithm),
-		Timing: keys.Timing{
-			MaxAge: jwksMaxAge, Refresh: ringRefresh,
-			TokenLifetime: longestLifetime(b.config), Skew: b.config.ClockSkew,
-		},
-		Now: b.Now, Log: b.Log,
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	shared, err := b.sharedKeys()
-	if err != nil {
-		return nil, nil, err
-	}
-	issuer, err := token.New(token.Config{
-		Issuer: b.config.Issuer, Keys: signer(ring), ResourceKeys: shared, Now: b.Now,
-	})
-	return issuer, ring, err
-}
-
-func (b *builder) signingKeys() keys.Source {
-	if b.config.SigningKeys.Directory != "" {
-		return keys.Directory(b.path(b.config.SigningKeys.Directory))
-	}
-	return b.Secrets(b.config.SigningKeys.Secret)
-}
-
-// longestLifetime returns the longest lifetime of a token: for so long must a key stay public after its last signature.
-func longestLifetime(configuration *config.Config) time.Duration {
-	longest := configuration.AccessTokens.Lifetime
-	for _, party := range configuration.Clients {
-		for _, rule := range party.Allow {
-			longest = max(longest, rule.Lifetime)
-		}
-	}
-	for _, party := range configuration.Issuers {
-		for _, rule := range party.Allow {
-			longest = max(longest, rule.Lifetime)
-		}
-	}
-	return longest
+	return &Service{served, own.all}, nil
 }

@@ -1,0 +1,133 @@
+package service
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/token"
+)
+
+// ownKeys is the rings of our own keys.
+type ownKeys struct {
+	all         []*keys.Ring
+	set         *keys.Set
+	first       *keys.Ring            // signs every token, unless its resource names another algorithm
+	byAlgorithm map[string]*keys.Ring // those that sign
+}
+
+var errNoKMS = errors.New("service: the configuration names a key in Cloud KMS, which this process has no access to")
+
+// signingKeys builds the rings.
+func (b *builder) signingKeys() (*ownKeys, error) {
+	own := &ownKeys{byAlgorithm: map[string]*keys.Ring{}}
+	for _, configured := range b.config.SigningKeys.Rings() {
+		if configured.KMS != "" && b.KMS == nil {
+			return nil, errNoKMS
+		}
+		ring, err := keys.NewRing(RingConfig(b.config, configured, b.source(configured), b.Surroundings))
+		if err != nil {
+			return nil, err
+		}
+		own.all = append(own.all, ring)
+		if !configured.PublishOnly {
+			own.byAlgorithm[configured.Algorithm] = ring
+		}
+	}
+	own.first = own.all[0]
+	var err error
+	own.set, err = keys.NewSet(b.Now, own.all...)
+	return own, err
+}
+
+// RingConfig returns what a ring of the configuration is made of, for the service and for those who rotate it: they
+// must go by one clock.
+func RingConfig(configuration *config.Config, ring config.KeyRing, source keys.Source, surroundings Surroundings) keys.Config {
+	log := surroundings.Log
+	switch {
+	case ring.Secret != "":
+		log = log.With("secret", ring.Secret)
+	case ring.KMS != "":
+		log = log.With("kms", ring.KMS)
+	}
+	return keys.Config{
+		Source:    source,
+		Algorithm: jose.Algorithm(ring.Algorithm),
+		Timing: keys.Timing{
+			MaxAge:        configuration.SigningKeys.JWKSMaxAge,
+			Refresh:       configuration.SigningKeys.RefreshInterval,
+			TokenLifetime: longestLifetime(configuration),
+			Skew:          configuration.ClockSkew,
+		},
+		Now: surroundings.Now,
+		Log: log,
+	}
+}
+
+// source returns where the versions of a ring are.
+func (b *builder) source(ring config.KeyRing) keys.Source {
+	switch {
+	case ring.Directory != "":
+		return keys.Directory(b.path(ring.Directory))
+	case ring.KMS != "":
+		return b.KMS(ring.KMS)
+	default:
+		return b.Secrets(ring.Secret)
+	}
+}
+
+// longestLifetime returns the longest lifetime of a token: for so long must a key stay public after its last signature.
+func longestLifetime(configuration *config.Config) time.Duration {
+	longest := configuration.AccessTokens.Lifetime
+	for _, party := range configuration.Clients {
+		for _, rule := range party.Allow {
+			longest = max(longest, rule.Lifetime)
+		}
+	}
+	for _, party := range configuration.Issuers {
+		for _, rule := range party.Allow {
+			longest = max(longest, rule.Lifetime)
+		}
+	}
+	return longest
+}
+
+// tokens builds what signs.
+func (b *builder) tokens(own *ownKeys) (*token.Issuer, error) {
+	special := make(map[string]token.NamedKeys)
+	for _, resource := range b.config.Resources {
+		wanted := resource.AccessTokens
+		switch {
+		case wanted.SharedSecret != "":
+			secret, err := b.sharedSecret(wanted)
+			if err != nil {
+				return nil, err
+			}
+			special[resource.ID] = token.NamedKeys{Name: wanted.SharedSecret, Keys: secret}
+		case wanted.Algorithm != "" && own.byAlgorithm[wanted.Algorithm] != own.first:
+			special[resource.ID] = token.NamedKeys{Name: wanted.Algorithm, Keys: signer(own.byAlgorithm[wanted.Algorithm])}
+		}
+	}
+	return token.New(token.Config{Issuer: b.config.Issuer, Keys: signer(own.first), ResourceKeys: special, Now: b.Now})
+}
+
+func signer(ring *keys.Ring) token.Keys {
+	return func(ctx context.Context) (token.Signer, error) { return ring.SigningKey(ctx) }
+}
+
+// sharedSecret builds what signs for a resource that wants shared-secret tokens (protocol W2).
+func (b *builder) sharedSecret(wanted config.ResourceAccessToken) (token.Keys, error) {
+	secret, err := keys.NewShared(keys.SharedConfig{
+		Source:    b.Secrets(wanted.SharedSecret),
+		Algorithm: jose.Algorithm(wanted.Algorithm),
+		Now:       b.Now,
+		Log:       b.Log.With("secret", wanted.SharedSecret),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) (token.Signer, error) { return secret.SigningKey(ctx) }, nil
+}

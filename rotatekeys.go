@@ -1,0 +1,120 @@
+package countersign
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/service"
+)
+
+// rotationTimeout bounds a rotation. Where Secret Manager does not answer it is better to be asked again.
+const rotationTimeout = 10 * time.Second
+
+// rotateKeys acts on what Secret Manager has to say about a secret, which Pub/Sub delivers at least once, and in no
+// particular order. An error makes Pub/Sub deliver the notice again: it is for what another attempt can mend. What can
+// never be acted on is refused in the log and taken, or it would come back for days.
+func (d *deployed) rotateKeys(ctx context.Context, delivered event.Event) error {
+	ctx, cancel := context.WithTimeout(ctx, rotationTimeout)
+	defer cancel()
+	about, err := readNotice(delivered)
+	if err != nil {
+		d.surroundings.Log.ErrorContext(ctx, "a notice is refused", "event", "rotation", "id", delivered.ID(), "error", err.Error())
+		return nil
+	}
+	if about.kind != rotationDue {
+		return nil // Of every change to a secret there is a notice, of those too that a rotation makes.
+	}
+	log := d.surroundings.Log.With("event", "rotation", "secret", about.secret, "asked", about.asked.UTC().Format(time.RFC3339))
+	ring, err := d.ringOf(ctx, about.secret)
+	if errors.Is(err, errForeignSecret) {
+		log.ErrorContext(ctx, "a notice is refused", "error", err.Error())
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("rotating keys: %w", err)
+	}
+	ring.Log = log
+	done, err := keys.Rotate(ctx, ring, about.asked)
+	record(ctx, log, done)
+	if err != nil {
+		return fmt.Errorf("rotating keys: %w", err)
+	}
+	return nil
+}
+
+// record is the audit line of a rotation.
+func record(ctx context.Context, log *slog.Logger, done keys.Rotation) {
+	log.InfoContext(ctx, "rotation", "added", done.Added, "disabled", done.Disabled, "destroyed", done.Destroyed)
+}
+
+// notice is what Secret Manager says in its attributes of a message ("Event notifications" in its documentation).
+type notice struct {
+	kind   string // eventType
+	secret string // projects/NUMBER/secrets/S
+	asked  time.Time
+}
+
+// rotationDue is the kind of notice that asks for a rotation.
+const rotationDue = "SECRET_ROTATE"
+
+// readNotice reads the data of a google.cloud.pubsub.topic.v1.messagePublished event. The time of the notice is what
+// makes a rotation happen once, so that one without it is refused.
+func readNotice(delivered event.Event) (notice, error) {
+	var data struct {
+		Message struct {
+			Attributes  map[string]string `json:"attributes"`
+			PublishTime time.Time         `json:"publishTime"`
+		} `json:"message"`
+	}
+	if err := json.Unmarshal(delivered.Data(), &data); err != nil {
+		return notice{}, errors.New("the event holds no Pub/Sub message")
+	}
+	attributes := data.Message.Attributes
+	about := notice{kind: attributes["eventType"], secret: attributes["secretId"], asked: data.Message.PublishTime}
+	if at, err := time.Parse(time.RFC3339, attributes["timestamp"]); err == nil {
+		about.asked = at
+	}
+	switch {
+	case about.kind == "":
+		return notice{}, errors.New("the message is no notice of Secret Manager: it has no eventType")
+	case about.kind == rotationDue && about.secret == "":
+		return notice{}, errors.New("the notice names no secret")
+	case about.kind == rotationDue && about.asked.IsZero():
+		return notice{}, errors.New("the notice has no time")
+	}
+	return about, nil
+}
+
+// errForeignSecret says that a notice is about a secret that is none of ours.
+var errForeignSecret = errors.New("the configuration has no signing keys in this secret")
+
+// ringOf returns the ring that is in a secret, for a rotation. Notices name the project by its number, where the
+// configuration may have its ID: what Secret Manager itself calls the secrets of the configuration decides.
+func (d *deployed) ringOf(ctx context.Context, secret string) (keys.Config, error) {
+	for _, ring := range d.configuration.SigningKeys.Rings() {
+		if ring.Secret == "" || lastSegment(ring.Secret) != lastSegment(secret) {
+			continue
+		}
+		name := ring.Secret
+		if name != secret {
+			var err error
+			if name, err = d.secrets.CanonicalName(ctx, ring.Secret); err != nil {
+				return keys.Config{}, err
+			}
+		}
+		if name == secret {
+			return service.RingConfig(d.configuration, ring, d.secrets.Keeper(ring.Secret), d.surroundings), nil
+		}
+	}
+	return keys.Config{}, errForeignSecret
+}
+
+func lastSegment(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
