@@ -18,7 +18,7 @@ func (r partyReader) client(v value) Client {
 		Assertion:       readOwnAssertion(m.optional("assertion")),
 		Allow:           list(m.optional("allow"), r.rules.read),
 	}
-	c.Keys = readKeys(m.optional("keys"), keysFor(c.Authentication), r.rings)
+	c.Keys = readKeys(m.optional("keys"), keyUse{kind: keysFor(c.Authentication), name: c.ID, rings: r.rings})
 	r.names.enter(id, c.ID)
 	checkAuthentication(m, c)
 	checkGrants(m, c)

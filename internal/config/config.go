@@ -114,21 +114,60 @@ type SecretHash struct {
 	Hash string
 }
 
-// Keys says where somebody else's keys come from. Exactly one of JWKS, PEM, File, Secret and SharedSecret is set,
-// or none where the registration needs no key.
+// Keys says where somebody else's keys come from. Exactly one of JWKS, PEM, File, Secret, SharedSecret, JWKSURI,
+// Discovery and Federation is set, or none where the registration needs no key.
 type Keys struct {
 	At           Position
-	JWKS         []byte // a JWK Set (RFC 7517 §5) as JSON, however it was written in the document
-	PEM          string // one or more public keys (SPKI, RFC 7468 §13)
-	File         string // a file that holds a JWK Set or PEM; relative to the document's own folder
-	Secret       string // projects/P/secrets/S that holds a JWK Set or PEM
-	SharedSecret string // projects/P/secrets/S, each enabled version of which is an HMAC key (kid: its version number)
-	Algorithm    string // the one algorithm of keys that do not name theirs; for SharedSecret HS256, HS384 or HS512
+	JWKS         []byte     // a JWK Set (RFC 7517 §5) as JSON, however it was written in the document
+	PEM          string     // one or more public keys (SPKI, RFC 7468 §13)
+	File         string     // a file that holds a JWK Set or PEM; relative to the document's own folder
+	Secret       string     // projects/P/secrets/S that holds a JWK Set or PEM
+	SharedSecret string     // projects/P/secrets/S, each enabled version of which is an HMAC key (kid: its version number)
+	JWKSURI      string     // URL of a JWK Set: https (http only on a loopback host), no fragment, the same for every token
+	Discovery    bool       // the issuer's metadata names the JWK Set (OpenID Connect Discovery §4, RFC 8414 §3); issuers only
+	Federation   Federation // the keys are those of an entity of a federation, which is found by a trust chain
+	Fetching     Fetching   // for JWKSURI and Discovery
+	Algorithm    string     // the one algorithm of keys that do not name theirs; for SharedSecret HS256, HS384 or HS512
 }
 
 // IsZero reports whether no source of keys is given.
 func (k Keys) IsZero() bool {
-	return k.JWKS == nil && k.PEM == "" && k.File == "" && k.Secret == "" && k.SharedSecret == ""
+	return k.JWKS == nil && k.PEM == "" && k.File == "" && k.Secret == "" && k.SharedSecret == "" &&
+		k.JWKSURI == "" && !k.Discovery && k.Federation.TrustAnchors == nil
+}
+
+// Fetching is what one source of keys needs to be fetched from, beside what holds for all of them (protocol F1).
+type Fetching struct {
+	CA              string // certificates in PEM, one of which must have issued that of the source; at most one of CA and CAFile
+	CAFile          string // a file of them, relative to the document's own folder; with neither, those of the system
+	BearerTokenFile string // a file whose content is sent as a bearer token, as Kubernetes API servers ask for; read anew each time
+	PrivateNetwork  bool   // the source may have a private address
+}
+
+// The entity types of OpenID Federation 1.0 §5.1 whose metadata can have the keys of somebody who asserts.
+const (
+	OAuthClient              = "oauth_client"
+	OpenIDRelyingParty       = "openid_relying_party"
+	OAuthAuthorizationServer = "oauth_authorization_server"
+	OpenIDProvider           = "openid_provider"
+)
+
+// Federation says which trust chains (OpenID Federation 1.0 §4) lead to the keys of the entity that the client's id or
+// the issuer's name is the identifier of.
+type Federation struct {
+	At            Position
+	TrustAnchors  []TrustAnchor // where a chain may end; at least one
+	EntityType    string        // whose metadata has the keys; OAuthClient for a client and OpenIDProvider for an issuer unless set
+	MaxPathLength int           // how many intermediates may stand between the entity and the anchor; 3 unless set, 10 at most
+}
+
+// TrustAnchor is an entity that is trusted by its own keys. Exactly one of JWKS, File and Secret is set.
+type TrustAnchor struct {
+	At     Position
+	ID     string // entity identifier: an https URL (http only on a loopback host) without query or fragment
+	JWKS   []byte // as in Keys
+	File   string // a file that holds a JWK Set; relative to the document's own folder
+	Secret string // projects/P/secrets/S that holds a JWK Set
 }
 
 // ClientAssertion bounds the assertions that a client authenticates with (RFC 7523 §2.2).

@@ -134,6 +134,8 @@ resources:
   - id: https://api.example.com
     scopes: [read, write]
 `
+	inIssuers = prelude + `issuers:
+`
 	inKeys = prelude + `issuers:
   - issuer: https://idp.example.com
     allow: [{resource: https://api.example.com, scopes: [read]}]

@@ -137,7 +137,8 @@ func (i invariants) client(c config.Client) {
 	i.must(c.Assertion.At == config.Position{} || !c.Keys.IsZero(), "own assertions are verified with keys", c.ID)
 	i.authentication(c, asserts)
 	if !c.Keys.IsZero() {
-		i.keys(c.Keys)
+		i.keys(c.Keys, c.ID)
+		i.must(!c.Keys.Discovery, "discovery is for issuers", c.ID)
 	}
 	if c.ClientAssertion.Audience != "" {
 		i.printable(c.ClientAssertion.Audience)
@@ -175,7 +176,7 @@ func (i invariants) authentication(c config.Client, asserts bool) {
 
 func (i invariants) issuer(s config.Issuer) {
 	i.must(!s.Keys.IsZero(), "an issuer has keys", s.Issuer)
-	i.keys(s.Keys)
+	i.keys(s.Keys, s.Issuer)
 	i.assertion(s.Assertion)
 	i.must(contains([]string{config.ClientNotNeeded, config.ClientIdentified, config.ClientAuthenticated}, s.Client),
 		"a known demand on the client", s.Client)
@@ -192,14 +193,9 @@ func (i invariants) assertion(a config.Assertion) {
 	}
 }
 
-func (i invariants) keys(k config.Keys) {
-	sources := 0
-	for _, given := range []bool{k.JWKS != nil, k.PEM != "", k.File != "", k.Secret != "", k.SharedSecret != ""} {
-		if given {
-			sources++
-		}
-	}
-	i.must(sources == 1, "exactly one source of keys", k)
+func (i invariants) keys(k config.Keys, party string) {
+	i.oneOf("source of keys", k.JWKS != nil, k.PEM != "", k.File != "", k.Secret != "", k.SharedSecret != "",
+		k.JWKSURI != "", k.Discovery, k.Federation.TrustAnchors != nil)
 	i.must(k.At.Line > 0, "keys have a place", k)
 	i.must(k.Secret == "" || secretName(k.Secret), "the name of a secret", k)
 	if k.SharedSecret != "" {
@@ -208,10 +204,63 @@ func (i invariants) keys(k config.Keys) {
 	} else {
 		i.must(k.Algorithm == "" || asymmetric(k.Algorithm), "public keys have an asymmetric algorithm", k)
 	}
-	if k.JWKS != nil {
-		var set struct{ Keys []json.RawMessage }
-		i.must(json.Unmarshal(k.JWKS, &set) == nil && len(set.Keys) > 0, "a JWK Set is JSON with keys", string(k.JWKS))
+	i.jwks(k.JWKS)
+	if k.JWKSURI != "" {
+		i.fetched(k.JWKSURI)
+	} else if k.Discovery {
+		i.fetched(party)
+	} else {
+		i.must(k.Fetching == config.Fetching{}, "only what is fetched says how", k)
 	}
+	i.must(k.Fetching.CA == "" || k.Fetching.CAFile == "", "certificates are in one place", k)
+	if k.Federation.TrustAnchors != nil {
+		i.fetched(party)
+		i.federation(k.Federation)
+	}
+}
+
+func (i invariants) federation(f config.Federation) {
+	i.must(f.At.Line > 0, "a federation has a place", f)
+	i.must(f.MaxPathLength >= 0 && f.MaxPathLength <= 10, "a path of ten intermediates at most", f)
+	i.must(contains(strings.Fields("oauth_client openid_relying_party oauth_authorization_server openid_provider"), f.EntityType),
+		"an entity type that has keys", f)
+	var ids []string
+	for _, anchor := range f.TrustAnchors {
+		i.fetched(anchor.ID)
+		i.must(anchor.At.Line > 0, "an anchor has a place", anchor)
+		i.oneOf("source of an anchor's keys", anchor.JWKS != nil, anchor.File != "", anchor.Secret != "")
+		i.must(anchor.Secret == "" || secretName(anchor.Secret), "the name of a secret", anchor)
+		i.jwks(anchor.JWKS)
+		ids = append(ids, anchor.ID)
+	}
+	i.distinct(ids)
+}
+
+// fetched holds a URL that something is fetched from, or found under, to protocol F1.
+func (i invariants) fetched(written string) {
+	u, err := url.Parse(written)
+	i.must(err == nil && u.Host != "" && u.User == nil && !strings.ContainsAny(written, "#{}$ \n"), "a URL as it is", written)
+	i.must(strings.HasPrefix(written, "https://") ||
+		strings.HasPrefix(written, "http://") && contains([]string{"127.0.0.1", "::1", "localhost"}, u.Hostname()),
+		"a URL is https, or http on this machine", written)
+}
+
+func (i invariants) jwks(set []byte) {
+	if set != nil {
+		var members struct{ Keys []json.RawMessage }
+		i.must(json.Unmarshal(set, &members) == nil && len(members.Keys) > 0, "a JWK Set is JSON with keys", string(set))
+	}
+}
+
+func (i invariants) oneOf(what string, given ...bool) {
+	i.Helper()
+	count := 0
+	for _, is := range given {
+		if is {
+			count++
+		}
+	}
+	i.must(count == 1, "exactly one "+what, count)
 }
 
 func (i invariants) rules(rules []config.Rule) {

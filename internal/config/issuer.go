@@ -5,11 +5,12 @@ func (r partyReader) issuer(v value) Issuer {
 	m := v.mapping()
 	defer m.refuseOthers()
 	name := m.required("issuer")
+	id := name.identifier()
 	i := Issuer{
 		At:        m.at(),
-		Issuer:    name.identifier(),
+		Issuer:    id,
 		Disabled:  m.optional("disabled").flag(),
-		Keys:      readKeys(m.required("keys"), anyKeys, r.rings),
+		Keys:      readKeys(m.required("keys"), keyUse{kind: anyKeys, name: id, issues: true, rings: r.rings}),
 		Assertion: readAssertion(m),
 		Client:    m.optional("client").oneOf(ClientNotNeeded, ClientNotNeeded, ClientIdentified, ClientAuthenticated),
 		Allow:     list(m.required("allow"), r.rules.read),

@@ -35,11 +35,19 @@ const (
 	sharedSecret
 )
 
+// A keyUse says whose keys are read, and what for.
+type keyUse struct {
+	kind   keyKind
+	name   string // the client's id or the issuer's name; empty where a fault of it has been reported
+	issues bool   // the keys are an issuer's
+	rings  *ringReader
+}
+
 // readKeys reads where somebody else's keys come from. A secret that is shared is never one of our own keys.
-func readKeys(v value, wanted keyKind, rings *ringReader) Keys {
+func readKeys(v value, use keyUse) Keys {
 	m := v.mapping()
 	defer m.refuseOthers()
-	m.exactlyOne("jwks", "pem", "file", "secret", "shared_secret")
+	m.exactlyOne("jwks", "pem", "file", "secret", "shared_secret", "jwks_uri", "discovery", "federation")
 	k := Keys{
 		At:           m.at(),
 		JWKS:         readJWKS(m.optional("jwks")),
@@ -47,21 +55,25 @@ func readKeys(v value, wanted keyKind, rings *ringReader) Keys {
 		File:         m.optional("file").filename(),
 		Secret:       m.optional("secret").secretName(),
 		SharedSecret: m.optional("shared_secret").secretName(),
+		JWKSURI:      m.optional("jwks_uri").keySource(),
+		Discovery:    readDiscovery(m, use),
+		Federation:   readFederation(m.optional("federation"), use),
+		Fetching:     readFetching(m),
 	}
-	rings.refuseShared(m.place("shared_secret"), k.SharedSecret)
+	use.rings.refuseShared(m.place("shared_secret"), k.SharedSecret)
 	switch {
 	case m.has("shared_secret"):
 		k.Algorithm = readKeyAlgorithm(m.required("algorithm"), "a shared secret", macAlgorithms())
 		m.place("shared_secret").warn("is shared: this service can make what it verifies, and a leak on either side " +
 			"is enough; prefer public keys")
-	case wanted == sharedSecret:
+	case use.kind == sharedSecret:
 		k.Algorithm = readKeyAlgorithm(m.optional("algorithm"), "a shared secret", macAlgorithms())
 		m.need("shared_secret", "client_secret_jwt has no other key")
 	default:
 		k.Algorithm = readKeyAlgorithm(m.optional("algorithm"), "public keys", signatureAlgorithms())
 	}
-	if wanted == publicKeys {
-		m.forbid("shared_secret", "private_key_jwt needs public keys: jwks, pem, file or secret")
+	if use.kind == publicKeys {
+		m.forbid("shared_secret", "private_key_jwt needs public keys: jwks, pem, file, secret, jwks_uri or federation")
 	}
 	return k
 }

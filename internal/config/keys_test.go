@@ -19,17 +19,9 @@ func TestKeys(t *testing.T) {
     allow: [{resource: https://api.example.com, scopes: [read]}]
     keys: `
 	denyByForm(t, "no_keys_are_refused", keys+`{}                   #! issuers[0].keys: keys is empty; give it a field`)
-	denyByForm(t, "an_algorithm_alone_is_refused", keys+`{algorithm: ES256}  #! issuers[0].keys: keys has none of jwks, pem, file, secret, shared_secret; give exactly one`)
+	denyByForm(t, "an_algorithm_alone_is_refused", keys+`{algorithm: ES256}  #! issuers[0].keys: keys has none of jwks, pem, file, secret, shared_secret, jwks_uri, discovery, federation; give exactly one`)
 	denyByForm(t, "two_sources_are_refused", keys+`{file: a, pem: b}        #! issuers[0].keys: keys has pem and file; give exactly one of them`)
 	denyByForm(t, "a_public_and_a_shared_key_are_refused", keys+`{file: a, shared_secret: projects/acme/secrets/hmac, algorithm: HS256}  #! issuers[0].keys: keys has file and shared_secret; give exactly one of them`)
-	denyByForm(t, "a_url_is_refused", inKeys+`
-      file: a
-      jwks_uri: https://idp.example.com/jwks       #! issuers[0].keys.jwks_uri: jwks_uri is not a field here; the fields are jwks, pem, file, secret, shared_secret, algorithm
-`)
-	denyByForm(t, "discovery_is_refused", inKeys+`
-      file: a
-      discovery: true                              #! issuers[0].keys.discovery: discovery is not a field here; …
-`)
 	denyByForm(t, "an_empty_pem_is_refused", inKeys+`      pem: ""    #! issuers[0].keys.pem: pem is empty; give it a value`)
 	denyByForm(t, "a_list_of_files_is_refused", inKeys+`      file: [a, b]   #! issuers[0].keys.file: file is a list; write text`)
 	denyByForm(t, "a_secret_that_is_no_name_is_refused", inKeys+`      secret: ./keys.json   #! issuers[0].keys.secret: secret is not the name of a secret; …`)

@@ -277,6 +277,14 @@ func TestDangerousChoicesAreWarnedOf(t *testing.T) {
     keys: {shared_secret: projects/acme/secrets/hmac, algorithm: HS256}
     grants: [client_credentials]`,
 			"config.yaml:11: clients[0].keys.shared_secret: shared_secret is shared"},
+		{"keys_by_way_of_http", inKeys + `      {jwks_uri: "http://localhost:8090/jwks.json"}`,
+			"config.yaml:10: issuers[0].keys.jwks_uri: jwks_uri is http"},
+		{"metadata_by_way_of_http", strings.Replace(inKeys, "https://idp.example.com", "http://127.0.0.1:8090", 1) + "      {discovery: true}",
+			"config.yaml:10: issuers[0].keys.discovery: discovery is http"},
+		{"an_anchor_by_way_of_http", inKeys + `      {federation: {trust_anchors: [{id: "http://localhost", file: a}]}}`,
+			"config.yaml:10: issuers[0].keys.federation.trust_anchors[0].id: id is http"},
+		{"keys_inside_the_network", inKeys + `      {jwks_uri: https://idp.internal/jwks.json, private_network: true}`,
+			"config.yaml:10: issuers[0].keys.private_network: private_network is on"},
 		{"tokens_signed_with_a_shared_secret", prelude +
 			"    access_tokens: {algorithm: HS256, shared_secret: projects/acme/secrets/hmac}",
 			"config.yaml:6: resources[0].access_tokens: access_tokens has a shared secret"},
@@ -315,6 +323,7 @@ func TestCarefulChoicesAreNotWarnedOf(t *testing.T) {
 		"a_ring_that_signs_for_an_api": strings.Replace(inRings, "[read]", "[read], access_tokens: {algorithm: RS256}", 1) +
 			"    - {directory: ./rs256, algorithm: RS256}",
 		"a_turned_off":  prelude + "troubleshooting: {rec_token: false}",
+		"keys_by_https": inKeys + "      {jwks_uri: https://idp.example.com/jwks.json, private_network: false}",
 		"an_issuer":     inIssuer,
 		"a_rule_of_5_m": inRules + "      - {resource: https://api.example.com, scopes: [read], lifetime: 5m}",
 	} {

@@ -14,6 +14,7 @@ func (v value) identifier() string {
 	name := v.text()
 	if !printable.MatchString(name) {
 		v.fault("is %s; use printable ASCII characters only", quote(name))
+		return ""
 	}
 	return name
 }
@@ -75,20 +76,7 @@ func (v value) issuer() string {
 	if written == "" {
 		return ""
 	}
-	u, problem := parseURI(written)
-	switch {
-	case problem != "":
-	case u.Scheme != "https" && u.Scheme != "http":
-		problem = "is not an https URL"
-	case u.Hostname() == "":
-		problem = "has no host"
-	case u.User != nil:
-		problem = "has a user name"
-	case strings.Contains(written, "?"):
-		problem = "has a query"
-	case u.Scheme == "http" && !loopback(u):
-		problem = "is http beyond this machine"
-	}
+	u, problem := metadataURL(written)
 	switch {
 	case problem != "":
 		v.fault("%s; write https://HOST, with a port and a path if need be (RFC 8414 §2), "+
@@ -97,6 +85,33 @@ func (v value) issuer() string {
 		v.warn("is http: whoever is on the way can read and change every request; use it on this machine alone")
 	}
 	return written
+}
+
+// metadataURL checks a name under which metadata is found: OpenID Connect Discovery §4, RFC 8414 §3 and OpenID
+// Federation 1.0 §9 all take it for the beginning of a URL, so it has no query.
+func metadataURL(name string) (u *url.URL, problem string) {
+	u, problem = webURL(name)
+	if problem == "" && strings.Contains(name, "?") {
+		problem = "has a query"
+	}
+	return u, problem
+}
+
+// webURL checks a URL that something is fetched from: https, and http on this machine alone.
+func webURL(written string) (u *url.URL, problem string) {
+	u, problem = parseURI(written)
+	switch {
+	case problem != "":
+	case u.Scheme != "https" && u.Scheme != "http":
+		problem = "is not an https URL"
+	case u.Hostname() == "":
+		problem = "has no host"
+	case u.User != nil:
+		problem = "has a user name"
+	case u.Scheme == "http" && !loopback(u):
+		problem = "is http beyond this machine"
+	}
+	return u, problem
 }
 
 // loopback reports whether a URL is of this machine, by one of three exact names: what else may resolve to it

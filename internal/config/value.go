@@ -115,6 +115,23 @@ func (v value) flag() bool {
 	return strings.EqualFold(v.node.Value, "true")
 }
 
+// count reads a whole number from least to most, and returns otherwise where there is none.
+func (v value) count(otherwise, least, most int) int {
+	if v.node == nil {
+		return otherwise
+	}
+	n, err := strconv.Atoi(v.node.Value)
+	switch {
+	case v.node.Kind != yaml.ScalarNode || v.node.ShortTag() != "!!int":
+		v.fault("is %s; write a whole number", kind(v.node))
+		return otherwise
+	case err != nil || n < least || n > most || strconv.Itoa(n) != v.node.Value:
+		v.fault("is %s; it can be %d at least and %d at most", quote(v.node.Value), least, most)
+		return otherwise
+	}
+	return n
+}
+
 // oneOf reads one of the allowed words, and returns otherwise where there is none.
 func (v value) oneOf(otherwise string, allowed ...string) string {
 	word := v.text()
