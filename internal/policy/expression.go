@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -21,13 +23,10 @@ const sourceLimit = 4096
 
 // Compiler compiles expressions. Equal sources are compiled once.
 type Compiler struct {
-	env  *cel.Env
-	done map[compiledKey]*expression
-}
-
-type compiledKey struct {
-	source string
-	want   result
+	env      *cel.Env
+	done     map[string]*expression
+	declared *cel.Env // env with a variable for each type that a claim can be declared with
+	read     map[readKey]*reading
 }
 
 // result is what an expression must give.
@@ -41,7 +40,10 @@ const (
 
 // expression is a compiled CEL program over one variable, claims. It is safe for concurrent use. The nil expression is
 // a condition that always holds.
-type expression struct{ program cel.Program }
+type expression struct {
+	program cel.Program
+	output  *cel.Type // what it gives, as far as that can be known of claims that nobody has declared
+}
 
 // NewCompiler returns a compiler for CEL's standard language over claims, where matches means the whole text.
 //
@@ -64,23 +66,45 @@ func NewCompiler() (*Compiler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up CEL: %w", err)
 	}
-	return &Compiler{environment, make(map[compiledKey]*expression)}, nil
+	declared, err := environment.Extend(typeVariables()...)
+	if err != nil {
+		return nil, fmt.Errorf("setting up CEL: %w", err)
+	}
+	return &Compiler{environment, make(map[string]*expression), declared, make(map[readKey]*reading)}, nil
 }
 
-func (c *Compiler) compile(source string, want result) (*expression, error) {
+// compile compiles an expression that must give what is wanted. types is what the party has declared of its claims; nil:
+// nothing. What is declared is for finding faults: the program is the same with it as without.
+func (c *Compiler) compile(source string, want result, types *ClaimTypes) (*expression, error) {
 	if source == "" {
 		return nil, nil
 	}
-	key := compiledKey{source, want}
-	if compiled, done := c.done[key]; done {
+	compiled, err := c.program(source)
+	if err != nil {
+		return nil, err
+	}
+	output := compiled.output
+	if types != nil {
+		reading := c.readWith(source, types)
+		if reading.err != nil {
+			return nil, reading.err
+		}
+		output = reading.output
+	}
+	if err := checkResult(output, want); err != nil {
+		return nil, err
+	}
+	return compiled, nil
+}
+
+// program compiles an expression, whatever it gives.
+func (c *Compiler) program(source string) (*expression, error) {
+	if compiled, done := c.done[source]; done {
 		return compiled, nil
 	}
 	ast, issues := c.env.Compile(source)
 	if issues.Err() != nil {
 		return nil, tidy(issues)
-	}
-	if err := checkResult(ast.OutputType(), want); err != nil {
-		return nil, err
 	}
 	program, err := c.env.Program(ast,
 		cel.CostLimit(costLimit),
@@ -91,12 +115,12 @@ func (c *Compiler) compile(source string, want result) (*expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.done[key] = &expression{program}
-	return c.done[key], nil
+	c.done[source] = &expression{program, ast.OutputType()}
+	return c.done[source], nil
 }
 
-// checkResult refuses an expression that can give something else. A claim alone has no type before there is a token, so
-// a condition must compare it with something.
+// checkResult refuses an expression that can give something else. A claim alone has no type before there is a token,
+// unless it is declared, so a condition must compare it with something.
 func checkResult(got *cel.Type, want result) error {
 	switch {
 	case want == wantBool && !got.IsExactType(cel.BoolType):
@@ -110,16 +134,26 @@ func checkResult(got *cel.Type, want result) error {
 // tidy keeps CEL's message and place, of the first few, and drops its drawing of the source.
 func tidy(issues *cel.Issues) error {
 	var texts []string
-	for i, issue := range issues.Errors() {
-		if i == 3 {
-			texts = append(texts, fmt.Sprintf("and %d more", len(issues.Errors())-i))
-			break
-		}
-		place := fmt.Sprintf("column %d", issue.Location.Column()+1)
-		if line := issue.Location.Line(); line > 1 {
-			place = fmt.Sprintf("line %d, %s", line, place)
-		}
-		texts = append(texts, place+": "+issue.Message)
+	for _, issue := range issues.Errors() {
+		texts = append(texts, at(issue.Location)+": "+issue.Message)
+	}
+	return listed(texts)
+}
+
+// at says where something stands in the source.
+func at(location common.Location) string {
+	place := fmt.Sprintf("column %d", location.Column()+1)
+	if line := location.Line(); line > 1 {
+		place = fmt.Sprintf("line %d, %s", line, place)
+	}
+	return place
+}
+
+// listed makes one line of the first few faults.
+func listed(texts []string) error {
+	const most = 3
+	if len(texts) > most {
+		texts = append(slices.Clip(texts[:most]), fmt.Sprintf("and %d more", len(texts)-most))
 	}
 	return errors.New(strings.Join(strings.Fields(strings.Join(texts, "; ")), " "))
 }

@@ -10,17 +10,19 @@ import (
 )
 
 // FuzzCompile holds that no expression breaks the compiler or a decision, that neither takes long, and that what is said
-// about one that does not compile is one tidy line.
+// about one that does not compile is one tidy line; and that declared claims change nothing about what is decided.
 func FuzzCompile(f *testing.F) {
 	for _, source := range []string{
 		`claims.repository_id == "1234" && claims.ref == "refs/heads/main"`, `"repo:" + claims.repository`, `claims.a.matches("a|b")`,
 		`claims.l.all(x, claims.l.exists(y, x == y))`, `{"a": [1, 2u, 3.5, b"x", null]}`, `[1][claims.n]`, `has(claims.a.b) ? 1 : 2`,
 		`claims.l.map(x, {x: x})`, `timestamp(claims.a) + duration("1h")`, `type(claims)`, `((((`, `"\ud800"`, "claims.`a-b`", `1/0`, `-9223372036854775808`,
+		`claims.admin`, `claims["kubernetes.io"].namespace == claims.ref`, `"a" in claims`, `claims.groups.exists(claims, claims.x == "a")`, `.claims.labels.x`,
 		`claims.l.map(x, claims.l.map(y, claims.l.map(z, x + y + z)))`, `claims.s + claims.s`, `google.protobuf.Value{}`, `[dyn(1), "a"].map(x, string(x))`,
 	} {
 		f.Add(source)
 	}
 	s := newStages(f)
+	types := declared(f)
 	over := claims{
 		"a": "refs/heads/main", "n": 7, "f": 1.5, "b": true, "l": []any{"a", 1, nil, []any{}, "b", 2.5}, "o": map[string]any{"a": map[string]any{"b": "c"}},
 		"s": strings.Repeat("s", 1000), "null": nil, "empty": "",
@@ -28,7 +30,10 @@ func FuzzCompile(f *testing.F) {
 	authorization := s.authorize(f, request{claims: over})
 	f.Fuzz(func(t *testing.T, source string) {
 		began := time.Now()
-		for _, expressions := range []policy.Expressions{{If: source}, {Subject: source}, {Claims: map[string]string{"c": source}}} {
+		s.expectNoDifference(t, source, types, over)
+		for _, expressions := range []policy.Expressions{
+			{If: source}, {Subject: source}, {Claims: map[string]string{"c": source}}, {If: source, Types: types}, {Subject: source, Types: types},
+		} {
 			compiled, faults, err := s.tryCompile(rule{Expressions: expressions})
 			if err != nil {
 				t.Fatal(err)
@@ -56,4 +61,20 @@ func FuzzCompile(f *testing.F) {
 			t.Errorf("it took %v", took)
 		}
 	})
+}
+
+// expectNoDifference holds that a condition decides the same whether claims are declared or not.
+func (s *stages) expectNoDifference(t *testing.T, source string, types *policy.ClaimTypes, over claims) {
+	t.Helper()
+	with, faults, err := s.tryCompile(rule{Expressions: policy.Expressions{If: source, Types: types}})
+	if err != nil || len(faults) > 0 {
+		return
+	}
+	without, faults, err := s.tryCompile(rule{Expressions: policy.Expressions{If: source}})
+	if err != nil || len(faults) > 0 {
+		return // a claim alone is a condition only where it is declared
+	}
+	if s.holds(t, with, over) != s.holds(t, without, over) {
+		t.Errorf("%q depends on what is declared", source)
+	}
 }

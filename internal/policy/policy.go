@@ -155,7 +155,7 @@ func (p *Policies) matching(authorization grant.Authorization) []match {
 	rules := p.rules[authorization.Party()]
 	for i := range rules {
 		rule := &rules[i]
-		if rule.Disabled || !rule.condition.holds(claims) {
+		if !rule.matches(claims) {
 			continue
 		}
 		subject, mapped := rule.subjectOf(authorization.Subject(), claims)

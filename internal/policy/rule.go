@@ -23,18 +23,31 @@ type Terms struct {
 // Expressions are the CEL sources of a rule.
 type Expressions struct {
 	If      string            // bool; empty: matches always
+	Require []string          // bool; what must hold besides, for reasons that are not the rule's own
 	Subject string            // string; empty: the subject as it is
 	Claims  map[string]string // claim name → any value
+	Types   *ClaimTypes       // the claims that all of these can look at; nil: any
 }
 
 // Rule is one compiled rule. Only [Compiler.Rule] makes one.
 type Rule struct {
 	Terms
 	condition *expression // nil: matches always
+	required  []*expression
 	subject   *expression // nil: the subject as it is
 	claims    map[string]*expression
+	basis     Basis
 	made      bool
 }
+
+// Basis is what a rule looks at when it decides whether it matches.
+type Basis struct {
+	Claims []string // as a condition writes them, for example claims.repository_id; not those that are only asked for by has and in
+	Texts  []string // the texts in the condition
+}
+
+// Basis returns what the condition of the rule rests on. It is known only of claims that are declared.
+func (r Rule) Basis() Basis { return r.basis }
 
 // reserved are the claims that say what this service vouches for (RFC 7519 §4.1, RFC 9068 §2.2, RFC 7800 §3.1,
 // RFC 8693 §4.1, §4.4). No rule can set one: it could name another subject, audience or key than the one that was checked.
@@ -42,7 +55,7 @@ var reserved = []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti", "client
 
 // Fault is an expression that does not compile, and where in its rule it stands.
 type Fault struct {
-	Field string // if, subject, or claims.NAME
+	Field string // if, require, subject, or claims.NAME
 	Err   error  // in CEL's own words
 }
 
@@ -53,13 +66,19 @@ func (c *Compiler) Rule(terms Terms, expressions Expressions) (rule Rule, faults
 	}
 	rule = Rule{Terms: terms, claims: make(map[string]*expression), made: true}
 	compile := func(field, source string, want result) *expression {
-		compiled, err := c.compile(source, want)
+		compiled, err := c.compile(source, want, expressions.Types)
 		if err != nil {
 			faults = append(faults, Fault{field, err})
 		}
 		return compiled
 	}
 	rule.condition = compile("if", expressions.If, wantBool)
+	for _, source := range expressions.Require {
+		if source == "" {
+			faults = append(faults, Fault{"require", errors.New("the expression is empty")})
+		}
+		rule.required = append(rule.required, compile("require", source, wantBool))
+	}
 	rule.subject = compile("subject", expressions.Subject, wantString)
 	for name, source := range expressions.Claims {
 		switch field := "claims." + name; {
@@ -74,7 +93,17 @@ func (c *Compiler) Rule(terms Terms, expressions Expressions) (rule Rule, faults
 	if len(faults) > 0 {
 		return Rule{}, faults, nil
 	}
+	if expressions.Types != nil && expressions.If != "" {
+		found := c.readWith(expressions.If, expressions.Types)
+		rule.basis = Basis{found.claims, found.texts}
+	}
 	return rule, nil, nil
+}
+
+// matches reports whether the rule is there for these claims.
+func (r *Rule) matches(claims map[string]any) bool {
+	return !r.Disabled && r.condition.holds(claims) &&
+		!slices.ContainsFunc(r.required, func(required *expression) bool { return !required.holds(claims) })
 }
 
 func (t Terms) check() error {
