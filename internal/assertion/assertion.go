@@ -119,5 +119,5 @@ func (v Verified) ExpiresAt() time.Time { return v.claims.ExpiresAt }
 func (v Verified) Claims() map[string]any { return v.claims.All() }
 
 // Use returns what has to be remembered so that the assertion is good only once. The zero Use says that there is
-// nothing to remember, because the assertion has no jti.
+// nothing to remember, because the assertion has no jti or the profile lets it be used again.
 func (v Verified) Use() Use { return v.use }

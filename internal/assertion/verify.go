@@ -31,6 +31,7 @@ type Profile struct {
 	Types        []string      // accepted typ values besides an absent one and JWT, in lower case, without application/
 	MaxLifetime  time.Duration // how far exp may be ahead of now, and of iat; zero: nothing is accepted
 	IDRequired   bool          // jti must be there
+	Reusable     bool          // the assertion is good until it expires, also where it has a jti
 }
 
 // Verifier verifies assertions. It is safe for concurrent use.
@@ -72,7 +73,11 @@ func (v *Verifier) Verify(ctx context.Context, presented Presented, profile Prof
 	if err := v.checkProfile(presented.token.Type, claims, profile); err != nil {
 		return Verified{}, err
 	}
-	return Verified{claims: claims, use: v.use(claims, profile.Purpose), valid: true}, nil
+	verified := Verified{claims: claims, valid: true}
+	if !profile.Reusable {
+		verified.use = v.use(claims, profile.Purpose)
+	}
+	return verified, nil
 }
 
 // checkTimes holds RFC 7523 §3 items 4 to 6.

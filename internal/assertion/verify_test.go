@@ -220,6 +220,16 @@ func TestVerify_without_jti_has_nothing_to_remember(t *testing.T) {
 	}
 }
 
+func TestVerify_of_what_may_be_used_again_has_nothing_to_remember(t *testing.T) {
+	b := newBench(t)
+	profile := b.profile()
+	profile.Reusable = true
+	verified, err := b.verify(t, b.sign(t, "JWT", good()), profile)
+	if err != nil || verified.IsZero() || verified.ID() == "" || verified.Use() != (assertion.Use{}) {
+		t.Errorf("%q, %v, %v", verified.ID(), verified.Use(), err)
+	}
+}
+
 func TestVerify_of_nothing_is_an_error_and_no_fault(t *testing.T) {
 	b := newBench(t)
 	_, err := b.verify(t, assertion.Presented{}, b.profile())

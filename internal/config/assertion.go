@@ -4,6 +4,7 @@ package config
 const (
 	jtiRequired = "required"
 	jtiOptional = "optional"
+	jtiReusable = "reusable" // it is there and not looked at
 )
 
 // readClientAssertion reads how the assertions look that a client authenticates with (RFC 7523 §2.2, protocol C3..C6).
@@ -26,12 +27,18 @@ func readClientAssertion(v value) ClientAssertion {
 // readAssertion reads how the assertions of a grant look (RFC 7523 §2.1, protocol G3..G6). They stand in a section of
 // their own at a client, and among the other fields at an issuer.
 func readAssertion(m *mapping) Assertion {
+	jti := m.optional("jti")
+	word := jti.oneOf(jtiOptional, jtiRequired, jtiOptional, jtiReusable)
+	if word == jtiReusable {
+		jti.warn("is reusable: whoever copies an assertion can use it again until it expires, also one with a jti")
+	}
 	return Assertion{
 		At:                m.at(),
 		Audiences:         distinct(m.optional("audiences"), value.identifier),
 		Types:             distinct(m.optional("types"), value.identifier),
 		MaxLifetime:       m.optional("max_lifetime").lifetime(defaultAssertionLifetime),
-		JTIRequired:       m.optional("jti").oneOf(jtiOptional, jtiRequired, jtiOptional) == jtiRequired,
+		JTIRequired:       word == jtiRequired,
+		Reusable:          word == jtiReusable,
 		SubjectFromIssuer: m.optional("subject").oneOf("claim", "claim", "issuer") == "issuer",
 		ScopeFromClaim:    m.optional("scope").oneOf("parameter", "parameter", "claim") == "claim",
 	}

@@ -185,6 +185,7 @@ type Assertion struct {
 	Types             []string      // explicit typ values accepted besides JWT
 	MaxLifetime       time.Duration // how far ahead exp may be; 1 h unless set
 	JTIRequired       bool          // jti: required
+	Reusable          bool          // jti: reusable — good until it expires, also with a jti; never with JTIRequired
 	SubjectFromIssuer bool          // subject: issuer — the assertion has no sub and its iss is the subject (protocol G3)
 	ScopeFromClaim    bool          // scope: claim — the request's scope is in the assertion, not in the form
 }

@@ -185,6 +185,7 @@ func (i invariants) issuer(s config.Issuer) {
 
 func (i invariants) assertion(a config.Assertion) {
 	i.lifetime(a.MaxLifetime)
+	i.must(!a.JTIRequired || !a.Reusable, "a jti that is required is looked at", a)
 	for _, names := range [][]string{a.Audiences, a.Types} {
 		i.distinct(names)
 		for _, name := range names {

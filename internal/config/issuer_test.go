@@ -25,6 +25,9 @@ func TestTrustedIssuer(t *testing.T) {
     scope: claim
     client: identified
 `)
+	allow(t, "assertions_that_can_be_used_again", inIssuer+`
+    jti: reusable
+`)
 	allow(t, "disabled", inIssuer+`
     disabled: true
 `)
@@ -70,7 +73,7 @@ issuers:
     scope: read                          #! issuers[0].scope: scope is "read"; use one of parameter, claim
 `)
 	denyByForm(t, "an_unknown_jti_is_refused", inIssuer+`
-    jti: never                           #! issuers[0].jti: jti is "never"; use one of required, optional
+    jti: never                           #! issuers[0].jti: jti is "never"; use one of required, optional, reusable
 `)
 	denyByForm(t, "an_unknown_demand_on_the_client_is_refused", inIssuer+`
     client: none                         #! issuers[0].client: client is "none"; use one of optional, identified, authenticated

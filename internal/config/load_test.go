@@ -294,6 +294,8 @@ func TestDangerousChoicesAreWarnedOf(t *testing.T) {
 		{"a_jwks_that_is_kept_for_more_than_an_hour",
 			strings.Replace(prelude, "keys}", "keys, jwks_max_age: 1h0m1s}", 1),
 			"config.yaml:2: signing_keys.jwks_max_age: jwks_max_age is more than an hour"},
+		{"assertions_that_can_be_used_again", inIssuer + "    jti: reusable",
+			"config.yaml:10: issuers[0].jti: jti is reusable"},
 		{"client_assertions_without_jti", inClient + `
     authentication: private_key_jwt
     keys: {file: batch.pem}

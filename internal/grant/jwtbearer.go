@@ -18,6 +18,7 @@ type Trust struct {
 	Types          []string          // accepted typ values besides an absent one and JWT
 	MaxLifetime    time.Duration     // protocol G5
 	IDRequired     bool              // jti must be there
+	Reusable       bool              // an assertion is good until it expires, also where it has a jti
 	Subject        assertion.Subject // protocol G3
 	ScopeFromClaim bool              // the requested scope is the assertion's scope claim
 	Client         ClientNeed        // protocol G1
@@ -98,6 +99,7 @@ func (t Trust) profile(party Party) assertion.Profile {
 		Types:       t.Types,
 		MaxLifetime: t.MaxLifetime,
 		IDRequired:  t.IDRequired,
+		Reusable:    t.Reusable,
 	}
 }
 

@@ -216,6 +216,21 @@ func TestG5_a_trust_bounds_lifetime_and_asks_for_jti(t *testing.T) {
 	)
 }
 
+// A token in a file, such as Kubernetes', is renewed now and then, and used more often.
+func TestG5_a_trust_can_let_an_assertion_be_used_until_it_expires(t *testing.T) {
+	d := deploy(t, variant(t, acme, "audiences: [mail-app]", "audiences: [mail-app]\n    jti: reusable"))
+	said, other := d.about("alice", idp), d.about("alice", ci)
+	d.judge(t,
+		allow("the first time", jwtBearer(sign(t, "idp.ES256", said))),
+		allow("again", jwtBearer(sign(t, "idp.ES256", said))),
+		allow("without a jti", jwtBearer(sign(t, "idp.ES256", said.but("jti", nil)))),
+		allow("another issuer's the first time", jwtBearer(sign(t, "ci.ES256", other), clientID("mail-app"))),
+		deny("another issuer's again", jwtBearer(sign(t, "ci.ES256", other), clientID("mail-app")), grantFault(assertion.ErrReplayed)),
+	)
+	d.clock.advance(5*time.Minute + 11*time.Second)
+	d.judge(t, deny("after it has expired", jwtBearer(sign(t, "idp.ES256", said)), grantFault(assertion.ErrExpired)))
+}
+
 func TestG6_typ_is_absent_or_JWT_or_what_the_trust_names(t *testing.T) {
 	d := deploy(t, variant(t, acme, "audiences: [mail-app]", "audiences: [mail-app]\n    types: [authorization-grant+jwt, application/Example+JWT]"))
 	typed := func(key, issuer, typ string) request {

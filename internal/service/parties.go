@@ -97,6 +97,7 @@ func (b *builder) trust(bounds config.Assertion, keys assertion.Keys) grant.Trus
 		Types:          mediaTypes(bounds.Types),
 		MaxLifetime:    bounds.MaxLifetime,
 		IDRequired:     bounds.JTIRequired,
+		Reusable:       bounds.Reusable,
 		ScopeFromClaim: bounds.ScopeFromClaim,
 	}
 }
