@@ -92,13 +92,14 @@ func readJWKS(v value) []byte {
 	if v.node == nil {
 		return nil
 	}
+	isMapping := v.node.Kind == yaml.MappingNode
 	var set []byte
-	if v.node.Kind == yaml.MappingNode {
+	if isMapping {
 		set = appendJSON(nil, v)
 	} else {
 		set = []byte(v.text())
 	}
-	if len(set) == 0 || string(set) == "{}" {
+	if len(set) == 0 || isMapping && string(set) == "{}" {
 		return nil // A fault has been reported.
 	}
 	// The gate that every key passes later is stricter; here the document's form is at stake.

@@ -89,6 +89,9 @@ func TestJWKS(t *testing.T) {
 	denyByMeaning(t, "json_without_keys_is_refused", inKeys+`
       jwks: '{"keys": []}'                         #! issuers[0].keys.jwks: jwks is not a JWK Set; …
 `)
+	denyByMeaning(t, "json_of_nothing_is_refused", inKeys+`
+      jwks: '{}'                                   #! issuers[0].keys.jwks: jwks is not a JWK Set; …
+`)
 	denyByMeaning(t, "json_null_is_refused", inKeys+`
       jwks: 'null'                                 #! issuers[0].keys.jwks: jwks is not a JWK Set; …
 `)
