@@ -37,12 +37,18 @@ func readMembers(text []byte, operation string) (jwkMembers, error) {
 	if keyType == "" {
 		return jwkMembers{}, ErrKeyMember
 	}
-	if use != "" && use != "sig" || !allows(object, operation) {
+	if !serves(use, operation) || !allows(object, operation) {
 		return jwkMembers{}, ErrKeyUse
 	}
 	members.algorithm = algorithmOf(algorithm)
 	members.private = hasPrivatePart(object)
 	return members, nil
+}
+
+// serves holds RFC 7517 §4.2. A bundle of SPIFFE marks the keys that verify JWT-SVIDs in a way of its own, and all others
+// otherwise (The SPIFFE Trust Domain and Bundle §4.2.2).
+func serves(use, operation string) bool {
+	return use == "" || use == "sig" || use == "jwt-svid" && operation == "verify"
 }
 
 // hasPrivatePart looks for the private members of RFC 7518 §6: d of EC, OKP and RSA keys, the other numbers of RSA, k

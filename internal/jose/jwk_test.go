@@ -233,9 +233,12 @@ func TestA4_private_and_symmetric_keys_are_refused(t *testing.T) {
 func TestKeys_are_for_signatures(t *testing.T) {
 	judge(t, readJWK(t),
 		allow("use sig", ecJWK(`,"use":"sig"`)),
+		allow("use jwt-svid", ecJWK(`,"use":"jwt-svid"`)),
 		allow("key_ops with verify", ecJWK(`,"key_ops":["sign","verify"]`)),
 
 		deny("use enc", ecJWK(`,"use":"enc"`), jose.ErrKeyUse),
+		deny("use x509-svid", ecJWK(`,"use":"x509-svid"`), jose.ErrKeyUse),
+		deny("use jwt-svid in capitals", ecJWK(`,"use":"JWT-SVID"`), jose.ErrKeyUse),
 		deny("use in capitals", ecJWK(`,"use":"SIG"`), jose.ErrKeyUse),
 		deny("an unknown use", ecJWK(`,"use":"both"`), jose.ErrKeyUse),
 		deny("key_ops without verify", ecJWK(`,"key_ops":["sign"]`), jose.ErrKeyUse),

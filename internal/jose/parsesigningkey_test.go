@@ -71,6 +71,7 @@ func TestParseSigningKey_reads_one_good_private_key(t *testing.T) {
 			deny("a JWK that names another algorithm", with(ec, `"alg":"ES384"`), jose.ErrKeyAlgorithm),
 			deny("a JWK that names an unknown algorithm", with(ec, `"alg":"none"`), jose.ErrKeyAlgorithm),
 			deny("a JWK whose alg is a number", with(ec, `"alg":1`), jose.ErrKeyMember),
+			deny("a JWK for the tokens of SPIFFE", with(ec, `"use":"jwt-svid"`), jose.ErrKeyUse),
 			deny("a JWK for encryption", with(ec, `"use":"enc"`), jose.ErrKeyUse),
 			deny("a JWK only to verify", with(ec, `"key_ops":["verify"]`), jose.ErrKeyUse),
 			deny("a public JWK", ecJWK(""), jose.ErrKeyType),
