@@ -3,7 +3,7 @@
 // Every fault of a document is found in one reading and named with its line, so that an operator mends a file once.
 // The package knows form: types, ranges, names that must exist elsewhere in the document. What needs another package
 // to judge (does this key parse, does this condition compile) is judged where the parts are built, with the [Position]
-// that each such value carries.
+// that each such value carries. It also knows what the tokens of common providers look like: see [Preset].
 //
 // It must never give "empty" the meaning "unchecked", and it must never accept a field that it does not know.
 package config
@@ -197,15 +197,28 @@ const (
 	ClientAuthenticated = "authenticated" // client authentication
 )
 
-// Issuer is somebody who may vouch for others with a JWT authorization grant.
+// Issuer is somebody who may vouch for others with a JWT authorization grant. What its Preset knows of it is filled in.
 type Issuer struct {
-	At        Position
-	Issuer    string // compared with iss, character by character
-	Disabled  bool   // refuse it as if it were unknown
-	Keys      Keys
-	Assertion Assertion // written flat in the document
-	Client    string    // ClientNotNeeded unless set
-	Allow     []Rule
+	At          Position
+	Preset      string // the name of a Preset; empty: nothing is known of its tokens but what the document says
+	Issuer      string // compared with iss, character by character
+	TrustDomain string // of the SPIFFE IDs that it may vouch for; set exactly with the preset spiffe
+	Disabled    bool   // refuse it as if it were unknown
+	Keys        Keys
+	Assertion   Assertion  // written flat in the document
+	Client      string     // ClientNotNeeded unless set
+	ClaimTypes  ClaimTypes // every claim that rules can look at, the registered ones among them; nil: any claim, of any type
+	Allow       []Rule
+}
+
+// ClaimTypes are the types of claims by their names. A name that ends in * stands for every other name that begins so.
+type ClaimTypes map[string]ClaimType
+
+// ClaimType is the type of one claim, or of a member of one. Exactly one of Name and Members is set.
+type ClaimType struct {
+	At      Position
+	Name    string     // as CEL writes it: string, bool, int, double or dyn, or list(T) or map(string, T) of one of these
+	Members ClaimTypes // of an object
 }
 
 // Expression is CEL source.
@@ -219,6 +232,7 @@ type Rule struct {
 	At                   Position
 	Disabled             bool
 	If                   Expression            // bool over claims; not given: matches always
+	Require              []Requirement         // what must hold besides: the conditions of the issuer's preset
 	Subject              Expression            // string over claims; not given: the sub (or, where the trust says so, the iss)
 	Resource             string                // a Resource's ID
 	Scopes               []string              // what may be granted; each is one of the resource's
@@ -227,4 +241,10 @@ type Rule struct {
 	Narrow               bool                  // grant the allowed part of the requested scope instead of refusing the rest
 	ExpiresWithAssertion bool                  // the token ends no later than the assertion (protocol S3)
 	Claims               map[string]Expression // copied into the token, by claim name; never a reserved one
+}
+
+// Requirement is a condition that a preset adds to a rule. No document can take it away.
+type Requirement struct {
+	Condition string // CEL, bool over claims
+	Reason    string // what holds where it does, for example: the e-mail address is verified
 }

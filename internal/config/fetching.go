@@ -53,15 +53,20 @@ func readDiscovery(m *mapping, use keyUse) bool {
 		m.forbid("discovery", "it is for issuers; a client's keys have a jwks_uri")
 		return false
 	}
-	u, problem := metadataURL(use.name)
+	v.checkMetadata(use.name)
+	return true
+}
+
+// checkMetadata checks that the issuer can have metadata, for what asks for it.
+func (v value) checkMetadata(issuer string) {
+	u, problem := metadataURL(issuer)
 	switch {
-	case use.name == "": // A fault has been reported.
+	case issuer == "": // A fault has been reported.
 	case problem != "":
 		v.fault("needs an issuer that is an https URL without query, since its metadata is there; this one %s", problem)
 	default:
 		v.warnOfHTTP(u)
 	}
-	return true
 }
 
 // readFetching reads what one source of keys needs. It stands among the other fields of keys.

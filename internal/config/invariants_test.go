@@ -181,6 +181,33 @@ func (i invariants) issuer(s config.Issuer) {
 	i.must(contains([]string{config.ClientNotNeeded, config.ClientIdentified, config.ClientAuthenticated}, s.Client),
 		"a known demand on the client", s.Client)
 	i.rules(s.Allow)
+	_, known := config.FindPreset(s.Preset)
+	i.must(known || s.Preset == "", "a known preset", s.Preset)
+	i.must((s.TrustDomain != "") == (s.Preset == "spiffe"), "a trust domain goes with spiffe", s)
+	i.must(known == (s.ClaimTypes != nil) || s.ClaimTypes != nil, "the claims of a known provider are known", s)
+	if s.ClaimTypes != nil {
+		i.must(s.ClaimTypes["sub"].Name == "string" && s.ClaimTypes["exp"].Name == "int", "registered claims have their types", s)
+		i.claimTypes(s.ClaimTypes)
+	}
+	for _, rule := range s.Allow {
+		i.must(known || rule.Require == nil, "only a preset requires more than the rule", rule)
+		for _, requirement := range rule.Require {
+			i.must(requirement.Condition != "" && requirement.Reason != "", "a requirement has a condition and a reason", rule)
+		}
+	}
+}
+
+func (i invariants) claimTypes(types config.ClaimTypes) {
+	for name, claim := range types {
+		i.must(name != "" && name != "*", "a claim has a name", name)
+		if claim.Members != nil {
+			i.must(claim.Name == "" && len(claim.Members) > 0, "an object has members", name)
+			i.claimTypes(claim.Members)
+			continue
+		}
+		scalar := strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(claim.Name, "list("), "map(string, "), ")")
+		i.must(contains(strings.Fields("string bool int double dyn"), scalar), "a claim has a type", claim)
+	}
 }
 
 func (i invariants) assertion(a config.Assertion) {
@@ -206,11 +233,12 @@ func (i invariants) keys(k config.Keys, party string) {
 		i.must(k.Algorithm == "" || asymmetric(k.Algorithm), "public keys have an asymmetric algorithm", k)
 	}
 	i.jwks(k.JWKS)
-	if k.JWKSURI != "" {
+	switch {
+	case k.JWKSURI != "":
 		i.fetched(k.JWKSURI)
-	} else if k.Discovery {
+	case k.Discovery:
 		i.fetched(party)
-	} else {
+	default:
 		i.must(k.Fetching == config.Fetching{}, "only what is fetched says how", k)
 	}
 	i.must(k.Fetching.CA == "" || k.Fetching.CAFile == "", "certificates are in one place", k)

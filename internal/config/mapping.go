@@ -203,7 +203,7 @@ func (m *mapping) refuseOthers() {
 		if slices.Contains(m.asked, f.name) {
 			continue
 		}
-		if meant := nearest(f.name, m.asked); meant != "" {
+		if meant := Nearest(f.name, m.asked); meant != "" {
 			m.named(f).fault("is not a field here; did you mean %s?", meant)
 			continue
 		}

@@ -1,7 +1,7 @@
 package config
 
-// nearest returns the one of the names that was probably meant, or "".
-func nearest(written string, names []string) string {
+// Nearest returns the one of the names that was probably meant, or "".
+func Nearest(written string, names []string) string {
 	const longestName = 64 // beyond it nothing of ours is near
 	if len(written) > longestName {
 		return ""

@@ -25,7 +25,7 @@ func (b *builder) clients() ([]*client.Registration, trusts, rules) {
 		party := grant.Party{Kind: grant.Client, ID: registered.ID}
 		registration := b.registration(registered)
 		registrations = append(registrations, registration)
-		allowed[party] = b.rules(registered.Allow)
+		allowed[party] = b.rules(registered.Allow, nil)
 		if registration.Keys != nil && registration.Allows(oauth.JWTBearer) {
 			trust := b.trust(registered.Assertion, registration.Keys)
 			trust.Disabled = registered.Disabled
@@ -73,7 +73,8 @@ func (b *builder) issuers(trusted trusts, allowed rules) {
 	}
 	for _, issuer := range b.config.Issuers {
 		party := grant.Party{Kind: grant.Issuer, ID: issuer.Issuer}
-		allowed[party] = b.rules(issuer.Allow)
+		allowed[party] = b.rules(issuer.Allow, b.claimTypes(issuer))
+		b.examine(issuer, allowed[party])
 		keys := b.keys(issuer.Keys)
 		if keys == nil {
 			continue // a fault, here or of the document
@@ -102,8 +103,9 @@ func (b *builder) trust(bounds config.Assertion, keys assertion.Keys) grant.Trus
 	}
 }
 
-// rules compiles rules, and reports each expression that does not compile where it stands.
-func (b *builder) rules(configured []config.Rule) []policy.Rule {
+// rules compiles rules, and reports each expression that does not compile where it stands. A rule with such a fault is
+// there with its zero value.
+func (b *builder) rules(configured []config.Rule, types *policy.ClaimTypes) []policy.Rule {
 	compiled := make([]policy.Rule, 0, len(configured))
 	for _, rule := range configured {
 		terms := policy.Terms{
@@ -115,14 +117,16 @@ func (b *builder) rules(configured []config.Rule) []policy.Rule {
 			Narrow:               rule.Narrow,
 			ExpiresWithAssertion: rule.ExpiresWithAssertion,
 		}
-		expressions := policy.Expressions{If: rule.If.Text, Subject: rule.Subject.Text, Claims: map[string]string{}}
+		expressions := policy.Expressions{If: rule.If.Text, Subject: rule.Subject.Text, Claims: map[string]string{}, Types: types}
+		for _, requirement := range rule.Require {
+			expressions.Require = append(expressions.Require, requirement.Condition)
+		}
 		for name, expression := range rule.Claims {
 			expressions.Claims[name] = expression.Text
 		}
 		made, faults, err := b.compiler.Rule(terms, expressions)
 		if err != nil {
 			b.fault(rule.At, err)
-			continue
 		}
 		for _, fault := range faults {
 			b.fault(place(rule, fault.Field), fault.Err)

@@ -50,9 +50,9 @@ func (s *Service) Start() {
 const usesAtOnce = 1_000_000
 
 // New builds the parts of a configuration that has no faults of its own, or of one that has, to find the rest. The
-// service is nil where there are faults.
+// service is nil where there are faults. Warnings that only the parts can give are added to those of the configuration.
 func New(configuration *config.Config, surroundings Surroundings) (*Service, config.Faults) {
-	b := &builder{config: configuration, Surroundings: surroundings}
+	b := &builder{config: configuration, Surroundings: surroundings, presets: map[string]*policy.ClaimTypes{}}
 	service, err := b.build()
 	if err != nil {
 		b.fault(config.Position{}, err)
@@ -96,6 +96,7 @@ type builder struct {
 	Surroundings
 	config   *config.Config
 	compiler *policy.Compiler
+	presets  map[string]*policy.ClaimTypes // what is known of the claims, by the name of the preset
 	faults   config.Faults
 }
 
