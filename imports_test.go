@@ -43,8 +43,8 @@ var imports = map[string]string{
 	"resource": "jose refresh",
 
 	// Who puts the parts together.
-	"service":  "assertion client config grant jose keys oauth policy server token trust",
-	".":        "config gcp keys server service",
+	"service":  "assertion client config grant jose keys oauth policy refresh server token trust",
+	".":        "gcp keys server service",
 	"localrun": ". config gcp gcp/localsecrets jose keys oauth resource server service",
 
 	// What every implementation of an interface has to pass, in tests.
@@ -53,7 +53,7 @@ var imports = map[string]string{
 
 // importers says who alone may import what is not ours, and whatever is below it.
 var importers = []struct{ imported, by string }{
-	{"net/http", ". server resource localrun"},
+	{"net/http", ". server service resource localrun"},
 	{"cloud.google.com/go", "gcp gcp/localsecrets"},
 	{"google.golang.org/api", "gcp"},
 	{"google.golang.org/grpc", "gcp gcp/localsecrets"},
