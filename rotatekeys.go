@@ -12,7 +12,6 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"example.com/countersign/internal/keys"
-	"example.com/countersign/internal/service"
 )
 
 // rotationTimeout bounds a rotation. Where Secret Manager does not answer it is better to be asked again.
@@ -114,7 +113,7 @@ func (d *deployed) ringOf(ctx context.Context, secret string) (keys.Config, erro
 			}
 		}
 		if name == secret {
-			return service.RingConfig(current.Configuration, ring, d.secrets.Keeper(ring.Secret), d.surroundings), nil
+			return d.surroundings.RingConfig(current.Configuration, ring, d.secrets.Keeper(ring.Secret)), nil
 		}
 	}
 	return keys.Config{}, errForeignSecret

@@ -67,7 +67,7 @@ func openRings(cmd *cli.Command) (opened []openedRing, close func() error, err e
 	surroundings := service.Surroundings{Now: time.Now, Log: slog.New(slog.NewTextHandler(errorsOf(cmd), nil))}
 	for _, ring := range wanted {
 		source := kept.source(ring, filepath.Dir(path))
-		opened = append(opened, openedRing{ring, service.RingConfig(configuration, ring, source, surroundings)})
+		opened = append(opened, openedRing{ring, surroundings.RingConfig(configuration, ring, source)})
 	}
 	return opened, kept.close, nil
 }

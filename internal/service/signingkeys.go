@@ -44,15 +44,15 @@ func (b *builder) signingKeys() (*ownKeys, error) {
 }
 
 func (b *builder) ring(configured config.KeyRing) (*keys.Ring, error) {
-	made := RingConfig(b.config, configured, b.source(configured), b.Surroundings)
+	made := b.RingConfig(b.config, configured, b.source(configured))
 	key := partKey{"ring", configured.Secret + configured.KMS + configured.Directory, configured.Algorithm, made.Timing}
 	return keep(b, key, func() (*keys.Ring, error) { return keys.NewRing(made) })
 }
 
 // RingConfig returns what a ring of the configuration is made of, for the service and for those who rotate it: they
 // must go by one clock.
-func RingConfig(configuration *config.Config, ring config.KeyRing, source keys.Source, surroundings Surroundings) keys.Config {
-	log := surroundings.Log
+func (s Surroundings) RingConfig(configuration *config.Config, ring config.KeyRing, source keys.Source) keys.Config {
+	log := s.Log
 	switch {
 	case ring.Secret != "":
 		log = log.With("secret", ring.Secret)
@@ -68,7 +68,7 @@ func RingConfig(configuration *config.Config, ring config.KeyRing, source keys.S
 			TokenLifetime: longestLifetime(configuration),
 			Skew:          configuration.ClockSkew,
 		},
-		Now: surroundings.Now,
+		Now: s.Now,
 		Log: log,
 	}
 }
