@@ -3,11 +3,13 @@ package gcp
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-	"sync"
+	"net"
+	"strconv"
+	"strings"
 	"time"
 
-	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	"google.golang.org/api/option"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
@@ -15,107 +17,57 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-var errClosed = errors.New("this Secret Manager client is closed")
+// constructor is how each of Google's libraries makes its client.
+type constructor[C client] func(context.Context, ...option.ClientOption) (C, error)
 
-// lazyClient makes one client when it is first needed and shares it. A failure is not remembered: the next caller tries
-// again, because what was missing (credentials, the metadata server) can appear later.
-type lazyClient struct {
-	create func() (*secretmanager.Client, error)
-
-	mu      sync.Mutex
-	made    *secretmanager.Client
-	pending *creation
-	closed  bool
+// connector returns what makes a client: of the emulator at the host, or of Google's own service where that is empty. It
+// checks the host and touches nothing.
+func connector[C client](emulatorHost string, construct constructor[C]) (func() (C, error), error) {
+	if emulatorHost == "" {
+		return func() (C, error) { return newGoogleClient(construct) }, nil
+	}
+	if !isHostPort(emulatorHost) {
+		return nil, fmt.Errorf("the emulator's address %q is not of the form host:port", emulatorHost)
+	}
+	return func() (C, error) { return newEmulatorClient(emulatorHost, construct) }, nil
 }
 
-// creation is an attempt that is under way. Its results may be read when done is closed.
-type creation struct {
-	done   chan struct{}
-	client *secretmanager.Client
-	err    error
-}
-
-// get returns the shared client. Making one can ask the metadata server for credentials, and Google's library takes no
-// context for that: it runs beside the callers, each of which waits no longer than its own context allows.
-func (l *lazyClient) get(ctx context.Context) (*secretmanager.Client, error) {
-	l.mu.Lock()
-	if l.closed {
-		l.mu.Unlock()
-		return nil, errClosed
+// isHostPort refuses above all a URL, which operators try first, and which would be dialled as if it were a name.
+func isHostPort(address string) bool {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || host == "" || strings.ContainsAny(host, "/@ ") {
+		return false
 	}
-	if l.made != nil {
-		defer l.mu.Unlock()
-		return l.made, nil
-	}
-	if l.pending == nil {
-		l.pending = &creation{done: make(chan struct{})}
-		go l.run(l.pending)
-	}
-	attempt := l.pending
-	l.mu.Unlock()
-
-	select {
-	case <-attempt.done:
-		return attempt.client, attempt.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *lazyClient) run(attempt *creation) {
-	defer close(attempt.done)
-	made, err := l.create()
-
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.pending = nil
-	switch {
-	case err != nil:
-		attempt.err = err
-	case l.closed:
-		attempt.err = errors.Join(errClosed, made.Close())
-	default:
-		l.made, attempt.client = made, made
-	}
-}
-
-func (l *lazyClient) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.closed = true
-	if l.made == nil {
-		return nil
-	}
-	made := l.made
-	l.made = nil
-	return made.Close()
+	number, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && number != 0
 }
 
 // newGoogleClient finds credentials the way every Google library does (GOOGLE_APPLICATION_CREDENTIALS, gcloud's file, the
 // metadata server): that library reads the environment by itself, which nothing of ours does outside the wiring.
-func newGoogleClient() (*secretmanager.Client, error) {
+func newGoogleClient[C client](construct constructor[C]) (C, error) {
 	options := []option.ClientOption{silent()}
 	for _, o := range connectionOptions() {
 		options = append(options, option.WithGRPCDialOption(o))
 	}
 	// The connection is made by the first call, so this context bounds nothing that lasts.
-	return secretmanager.NewClient(context.Background(), options...)
+	return construct(context.Background(), options...)
 }
 
 // newEmulatorClient brings its own connection, because only that keeps Google's library from looking for client
 // certificates and credentials that an emulator must not be shown. A proxy of the environment is not for it either.
-func newEmulatorClient(host string) (*secretmanager.Client, error) {
+func newEmulatorClient[C client](host string, construct constructor[C]) (C, error) {
+	var none C
 	options := append(connectionOptions(),
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithNoProxy())
 	// "passthrough" leaves names to the dialer: gRPC's own resolver would ask DNS once and wait half a minute to ask again.
 	connection, err := grpc.NewClient("passthrough:///"+host, options...)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	made, err := secretmanager.NewClient(context.Background(), silent(), option.WithGRPCConn(connection))
+	made, err := construct(context.Background(), silent(), option.WithGRPCConn(connection))
 	if err != nil {
-		return nil, errors.Join(err, connection.Close())
+		return none, errors.Join(err, connection.Close())
 	}
 	return made, nil
 }
