@@ -42,7 +42,7 @@ type SecretManager struct {
 func NewSecretManager(config SecretManagerConfig) (*SecretManager, error) {
 	create, err := connector(config.EmulatorHost, secretmanager.NewClient)
 	if err != nil {
-		return nil, fmt.Errorf("Secret Manager: %w", err)
+		return nil, fmt.Errorf("configuring Secret Manager: %w", err)
 	}
 	return &SecretManager{
 		emulated: config.EmulatorHost != "",

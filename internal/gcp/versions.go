@@ -9,13 +9,13 @@ import (
 	"example.com/countersign/internal/keys"
 )
 
-// parallelReads bounds how many versions of one secret or key are read at a time. A ring has two or three enabled ones; the
-// bound is for the history that somebody forgot to clean up, so that it does not spend the project's quota at once.
+// parallelReads bounds how many versions of one secret or key are read at a time. A ring has two or three enabled ones;
+// the bound is for the history that somebody forgot to clean up, so that it does not spend the project's quota at once.
 const parallelReads = 4
 
 // versionNumber returns the number of a version from its full name, in which it follows the collection ("/versions/").
-// Secret Manager's names carry the project's number where ours has its ID, so that a name from its answers is never compared
-// with, or used in place of, the configured one.
+// Secret Manager's names carry the project's number where ours has its ID, so that a name from its answers is never
+// compared with, or used in place of, the configured one.
 func versionNumber(name, collection string) (string, error) {
 	_, number, found := strings.Cut(name, collection)
 	if !found || !isVersionNumber(number) {
