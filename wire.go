@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/countersign/internal/gcp"
+	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
 )
@@ -60,15 +61,20 @@ type deployed struct {
 }
 
 // fromEnvironment builds what the environment describes: COUNTERSIGN_CONFIG names the configuration, file:PATH or
-// projects/P/secrets/S; SECRET_MANAGER_EMULATOR_HOST a Secret Manager other than Google's; GOOGLE_CLOUD_PROJECT the
-// project of the request traces.
+// projects/P/secrets/S; SECRET_MANAGER_EMULATOR_HOST and KMS_EMULATOR_HOST a Secret Manager and a Cloud KMS other than
+// Google's; GOOGLE_CLOUD_PROJECT the project of the request traces.
 var fromEnvironment = sync.OnceValues(func() (*deployed, error) {
 	secrets, err := gcp.NewSecretManager(gcp.SecretManagerConfig{EmulatorHost: os.Getenv("SECRET_MANAGER_EMULATOR_HOST")})
 	if err != nil {
 		return nil, err
 	}
+	kms, err := gcp.NewKMS(gcp.KMSConfig{EmulatorHost: os.Getenv("KMS_EMULATOR_HOST")})
+	if err != nil {
+		return nil, err
+	}
 	d := &deployed{secrets: secrets, surroundings: service.Surroundings{
 		Secrets: secrets.Source,
+		KMS:     func(key string) keys.Source { return kms.Keeper(key) },
 		Now:     time.Now,
 		Log:     log(),
 		Version: Version(),

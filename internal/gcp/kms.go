@@ -32,9 +32,9 @@ type kmsClient = kms.KeyManagementClient
 // Reading the versions of a key needs the permissions cloudkms.cryptoKeys.get, cloudkms.cryptoKeyVersions.list and .get
 // (roles/cloudkms.viewer) and cloudkms.cryptoKeyVersions.viewPublicKey (roles/cloudkms.publicKeyViewer); signing needs
 // cloudkms.cryptoKeyVersions.useToSign (roles/cloudkms.signer). All of these can be granted on the key alone. A
-// rotation reads, need not sign, and needs cloudkms.cryptoKeyVersions.create, .update and .destroy: of Google's roles
-// only roles/cloudkms.admin has them, and it has the right to give the key away besides, so that a role of one's own is
-// better. Without a permission Google answers PERMISSION_DENIED, also for a key that does not exist.
+// rotation reads, signs to try each key, and needs cloudkms.cryptoKeyVersions.create, .update and .destroy: of Google's
+// roles only roles/cloudkms.admin has them, and it has the right to give the key away besides, so that a role of one's
+// own is better. Without a permission Google answers PERMISSION_DENIED, also for a key that does not exist.
 //
 // A call ends by the deadline of its context; where that has none, Google's library sets 60 s for each call. A server
 // that cannot be reached is waited for until then, so the error of an outage is the context's, with the reason in its
