@@ -11,7 +11,7 @@ import (
 	"example.com/countersign/internal/keys"
 )
 
-var errDown = errors.New("Secret Manager is down")
+var errDown = errors.New("the source is down")
 
 // What a ring does not know yet cannot have begun to sign elsewhere before the ring stops.
 func TestRing_serves_the_last_good_keys_through_an_outage_for_as_long_as_they_are_valid(t *testing.T) {
