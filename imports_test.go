@@ -28,9 +28,10 @@ var imports = map[string]string{
 	"gcp/localkms":     "",
 
 	// Keys: our own, other people's, and where they are kept.
-	"keys":  "jose refresh",
-	"trust": "jose refresh",
-	"gcp":   "keys",
+	"keys":             "jose refresh",
+	"trust":            "jose refresh",
+	"trust/federation": "jose",
+	"gcp":              "keys",
 
 	// The stages of a token request, in their order.
 	"assertion": "jose",
