@@ -5,6 +5,12 @@
 // mappings in CEL over the verified claims, compiled and type-checked when they are loaded. The package is pure: no
 // input or output, no clock.
 //
+// A rule matches when its condition holds and its subject has a value. Of the rules for one resource the first that
+// matches and has the requested scope decides, and it alone: two rules never add up, and where the first ends in a
+// refusal no later one is tried. Order ranks the rules of one resource and never picks the resource. That is the
+// request's to say, by its resource parameter or by a scope that the rules of one resource alone have; else it is
+// refused (protocol S2).
+//
 // It must never grant what no rule allows. No rule, no token.
 package policy
 
@@ -50,6 +56,7 @@ type Decision struct {
 	lifetime  time.Duration
 	notAfter  time.Time
 	claims    map[string]any
+	rules     []string
 	uses      []assertion.Use
 	assertion assertion.Verified
 	valid     bool
@@ -80,6 +87,9 @@ func (d Decision) NotAfter() time.Time { return d.notAfter }
 
 // Claims returns further claims of the token, none of them reserved.
 func (d Decision) Claims() map[string]any { return d.claims }
+
+// Rules returns the names of the rules that decided, one for each resource and in the order of Audience.
+func (d Decision) Rules() []string { return d.rules }
 
 // Uses returns the assertions that must be remembered as used before the token is handed out.
 func (d Decision) Uses() []assertion.Use { return d.uses }

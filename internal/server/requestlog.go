@@ -79,6 +79,7 @@ func (s *Server) addParties(add func(name, value string), x exchange) {
 	add("sub", x.decision.Subject())
 	add("aud", strings.Join(x.decision.Audience(), " "))
 	add("scope", x.decision.Scope().String())
+	add("rule", strings.Join(x.decision.Rules(), " "))
 }
 
 // registered returns the id of a client that is registered, and does not repeat any other: it may be a secret that stands

@@ -106,6 +106,7 @@ func (b *builder) rules(configured []config.Rule) []policy.Rule {
 	compiled := make([]policy.Rule, 0, len(configured))
 	for _, rule := range configured {
 		terms := policy.Terms{
+			Name:                 rule.At.Path,
 			Disabled:             rule.Disabled,
 			Resource:             rule.Resource,
 			Scopes:               oauth.Scope(rule.Scopes),
