@@ -75,7 +75,7 @@ func combine(chosen []match, requested oauth.Scope) (Decision, error) {
 			}
 		}
 		decision.audience = append(decision.audience, m.rule.Resource)
-		decision.rules = append(decision.rules, m.rule.Name)
+		decision.rules = append(decision.rules, m.rule)
 		decision.scope = decision.scope.And(m.rule.granted(requested))
 		decision.lifetime = min(decision.lifetime, m.rule.Lifetime)
 	}

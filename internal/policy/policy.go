@@ -11,6 +11,9 @@
 // request's to say, by its resource parameter or by a scope that the rules of one resource alone have; else it is
 // refused (protocol S2).
 //
+// A rule in shadow mode never decides. What it would have decided goes along with the decision or the refusal, for the
+// log. A disabled rule is not there at all.
+//
 // It must never grant what no rule allows. No rule, no token.
 package policy
 
@@ -56,7 +59,8 @@ type Decision struct {
 	lifetime  time.Duration
 	notAfter  time.Time
 	claims    map[string]any
-	rules     []string
+	rules     []*Rule
+	shadows   []Shadow
 	uses      []assertion.Use
 	assertion assertion.Verified
 	valid     bool
@@ -89,7 +93,13 @@ func (d Decision) NotAfter() time.Time { return d.notAfter }
 func (d Decision) Claims() map[string]any { return d.claims }
 
 // Rules returns the names of the rules that decided, one for each resource and in the order of Audience.
-func (d Decision) Rules() []string { return d.rules }
+func (d Decision) Rules() []string {
+	names := make([]string, len(d.rules))
+	for i, rule := range d.rules {
+		names[i] = rule.Name
+	}
+	return names
+}
 
 // Uses returns the assertions that must be remembered as used before the token is handed out.
 func (d Decision) Uses() []assertion.Use { return d.uses }
@@ -97,12 +107,18 @@ func (d Decision) Uses() []assertion.Use { return d.uses }
 // Assertion returns the assertion that was the grant; its zero value where the grant has none.
 func (d Decision) Assertion() assertion.Verified { return d.assertion }
 
-// Decide applies the rules of the authorization's party. The error is an *oauth.Error.
+// Decide applies the rules of the authorization's party. The error is an *oauth.Error, or a *Refused that wraps one.
 func (p *Policies) Decide(authorization grant.Authorization) (Decision, error) {
 	if authorization.IsZero() {
 		return Decision{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not authorized"}
 	}
 	matching := p.matching(authorization)
+	decision, err := p.decide(authorization, matching.inForce)
+	return withShadows(decision, err, p.shadows(authorization, matching, err))
+}
+
+// decide applies rules that match.
+func (p *Policies) decide(authorization grant.Authorization, matching []match) (Decision, error) {
 	if len(matching) == 0 {
 		return Decision{}, noRule(authorization)
 	}
@@ -153,15 +169,15 @@ func wrongSubject(authorization grant.Authorization) error {
 
 // match is a rule whose condition holds, with the subject that it maps to.
 type match struct {
+	place   int // among the rules of its party
 	rule    *Rule
 	subject string
 	claims  map[string]any
 }
 
-// matching returns the rules that hold for these claims, in their order.
-func (p *Policies) matching(authorization grant.Authorization) []match {
+// matching finds the rules that hold for these claims.
+func (p *Policies) matching(authorization grant.Authorization) (matching matches) {
 	claims := present(authorization.Claims())
-	var matching []match
 	rules := p.rules[authorization.Party()]
 	for i := range rules {
 		rule := &rules[i]
@@ -172,7 +188,12 @@ func (p *Policies) matching(authorization grant.Authorization) []match {
 		if !mapped {
 			continue
 		}
-		matching = append(matching, match{rule, subject, rule.copiedClaims(claims)})
+		found := match{i, rule, subject, rule.copiedClaims(claims)}
+		if rule.Shadow {
+			matching.inShadow = append(matching.inShadow, found)
+			continue
+		}
+		matching.inForce = append(matching.inForce, found)
 	}
 	return matching
 }
