@@ -108,6 +108,7 @@ func TestTableSaysWhoMayGetWhat(t *testing.T) {
 		" JWT RS256\n",
 		"client older-portal (client_secret_post) by client_credentials\n",
 		"\n    disabled: nothing of this is granted\n",
+		"\n    audit: nothing of this is granted, and the log says what would be\n    if claims.repository_owner_id == \"99\"\n",
 		"issuer https://token.actions.githubusercontent.com (client optional) by jwt-bearer\n",
 		"\n    if claims.repository_id == \"1234\" && claims.ref == \"refs/heads/main\"\n    subject \"repo:\" + claims.repository\n",
 		"\n    claim repository = claims.repository\n",
@@ -142,16 +143,21 @@ func TestCheckForMachines(t *testing.T) {
 	if err := json.Unmarshal([]byte(printed), &result); err != nil {
 		t.Fatal(err)
 	}
-	if result.Faults == nil || len(result.Faults) != 0 || len(result.Warnings) == 0 || len(result.Allowed) != 9 {
+	if result.Faults == nil || len(result.Faults) != 0 || len(result.Warnings) == 0 || len(result.Allowed) != 10 {
 		t.Errorf("the result is %+v", result)
 	}
 	want := entitlement{
 		Kind: "client", Party: "warehouse", Grants: []string{"client_credentials"}, Authentication: "client_secret_jwt",
 		Resource: "urn:example:legacy-ledger", Scopes: []string{"ledger.read"}, DefaultScopes: []string{"ledger.read"},
-		Lifetime: 600, Format: "jwt", Algorithm: "HS512",
+		Lifetime: 600, Format: "jwt", Algorithm: "HS512", Rule: "clients[2].allow[0]", Mode: "enforce",
 	}
 	if diff := cmp.Diff(want, result.Allowed[2]); diff != "" {
 		t.Errorf("the third entitlement (-want +got):\n%s", diff)
+	}
+
+	onTrial := result.Allowed[8]
+	if onTrial.Rule != "issuers[0].allow[1]" || onTrial.Mode != "audit" || onTrial.Disabled {
+		t.Errorf("the rule on trial is %+v", onTrial)
 	}
 
 	faulty := runCommand(t, "issuer: 1", "check", "--json", "-")

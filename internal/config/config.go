@@ -176,8 +176,9 @@ type Expression struct {
 
 // Rule allows one thing. No matching rule, no token.
 type Rule struct {
-	At                   Position
-	Disabled             bool
+	At                   Position              // its path, for example clients[0].allow[1], is what the log calls the rule
+	Disabled             bool                  // as if it were not written, whatever its mode
+	Shadow               bool                  // mode: audit — it decides nothing, and the log says what it would have decided
 	If                   Expression            // bool over claims; not given: matches always
 	Subject              Expression            // string over claims; not given: the sub (or, where the trust says so, the iss)
 	Resource             string                // a Resource's ID

@@ -134,6 +134,13 @@ func TestTheCompleteDocument(t *testing.T) {
 				"repository":                     {Text: "claims.repository"},
 				"https://example.com/claims/ref": {Text: "claims.ref"},
 			},
+		}, {
+			Shadow:        true,
+			If:            config.Expression{Text: `claims.repository_owner_id == "99"`},
+			Resource:      "https://deploy.example.com",
+			Scopes:        []string{"deploy.read"},
+			DefaultScopes: []string{"deploy.read"},
+			Lifetime:      10 * time.Minute,
 		}},
 	}, ignorePositions)
 

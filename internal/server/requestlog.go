@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/policy"
 )
 
 // NewLog returns a log of JSON lines in the field names that Cloud Logging reads.
@@ -55,6 +56,7 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 		add("jti", x.token.ID)
 		attributes = append(attributes, slog.Int64("expires_in", x.token.ExpiresIn))
 	}
+	attributes = append(attributes, shadows(policy.Shadows(x.decision, err))...)
 	add("logging.googleapis.com/trace", s.trace(r))
 	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, message, attributes...)
 }
@@ -80,6 +82,35 @@ func (s *Server) addParties(add func(name, value string), x exchange) {
 	add("aud", strings.Join(x.decision.Audience(), " "))
 	add("scope", x.decision.Scope().String())
 	add("rule", strings.Join(x.decision.Rules(), " "))
+}
+
+// shadow is what the log says of one rule in shadow mode.
+type shadow struct {
+	Rule     string `json:"rule"`
+	Decision string `json:"decision"`
+	Reason   string `json:"reason,omitempty"` // of a refusal
+	Subject  string `json:"sub,omitempty"`
+	Resource string `json:"resource,omitempty"`
+	Scope    string `json:"scope,omitempty"`
+	Lifetime int64  `json:"lifetime,omitempty"` // seconds
+}
+
+// shadows says what rules in shadow mode would have made of the request; nothing where there is no such rule.
+func shadows(told []policy.Shadow) []slog.Attr {
+	if len(told) == 0 {
+		return nil
+	}
+	list := make([]shadow, len(told))
+	for i, rule := range told {
+		list[i] = shadow{
+			Rule: rule.Rule, Decision: "would grant", Subject: clip(rule.Subject), Resource: clip(strings.Join(rule.Audience, " ")),
+			Scope: clip(rule.Scope.String()), Lifetime: int64(rule.Lifetime.Seconds()),
+		}
+		if rule.Reason != "" {
+			list[i].Decision, list[i].Reason = "would refuse", rule.Reason
+		}
+	}
+	return []slog.Attr{slog.Any("shadow", list)}
 }
 
 // registered returns the id of a client that is registered, and does not repeat any other: it may be a secret that stands

@@ -108,6 +108,7 @@ func (b *builder) rules(configured []config.Rule) []policy.Rule {
 		terms := policy.Terms{
 			Name:                 rule.At.Path,
 			Disabled:             rule.Disabled,
+			Shadow:               rule.Shadow,
 			Resource:             rule.Resource,
 			Scopes:               oauth.Scope(rule.Scopes),
 			DefaultScopes:        oauth.Scope(rule.DefaultScopes),
