@@ -134,9 +134,8 @@ func (k Keys) IsZero() bool {
 // ClientAssertion bounds the assertions that a client authenticates with (RFC 7523 §2.2).
 type ClientAssertion struct {
 	At          Position
-	Audience    string        // the one aud value accepted; the issuer identifier unless set (protocol C4)
-	MaxLifetime time.Duration // how far ahead exp may be; 10 m unless set
-	JTIOptional bool          // jti: optional
+	MaxLifetime time.Duration // how far ahead exp may be without an exception; 10 m unless set to less
+	Exceptions  []Exception   // another audience than the issuer identifier (protocol C4), a longer lifetime, no jti
 }
 
 // Assertion bounds the assertions of a JWT authorization grant (RFC 7523 §2.1).
@@ -144,10 +143,22 @@ type Assertion struct {
 	At                Position
 	Audiences         []string      // accepted besides the issuer identifier and the token endpoint URL (protocol G4)
 	Types             []string      // explicit typ values accepted besides JWT
-	MaxLifetime       time.Duration // how far ahead exp may be; 1 h unless set
-	JTIRequired       bool          // jti: required
+	MaxLifetime       time.Duration // how far ahead exp may be without an exception; 1 h unless set to less
+	JTIRequired       bool          // jti: required, or optional with an end
 	SubjectFromIssuer bool          // subject: issuer — the assertion has no sub and its iss is the subject (protocol G3)
 	ScopeFromClaim    bool          // scope: claim — the request's scope is in the assertion, not in the form
+	Exceptions        []Exception   // audiences with an end, a longer lifetime, no jti until a day
+}
+
+// Exception is one thing in which an assertion may be weaker than the strict rule, for ever or through a day. Exactly one of
+// Audience, MaxLifetime and JTIOptional is set.
+type Exception struct {
+	At          Position
+	Name        string        // what the log calls it, by the parameter that holds the assertion: client_assertion.jti, assertion.audiences[0]
+	Until       time.Time     // the last day on which it holds, as its first moment in UTC; zero: it has no end
+	Audience    string        // this aud is accepted: beside the others, or, at a client without an end, in place of the issuer identifier
+	MaxLifetime time.Duration // exp may be so far ahead
+	JTIOptional bool          // jti may be absent
 }
 
 // What the request of a JWT authorization grant must say of its client (protocol G1).

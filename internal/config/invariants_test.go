@@ -139,10 +139,9 @@ func (i invariants) client(c config.Client) {
 	if !c.Keys.IsZero() {
 		i.keys(c.Keys)
 	}
-	if c.ClientAssertion.Audience != "" {
-		i.printable(c.ClientAssertion.Audience)
-	}
 	i.lifetime(c.ClientAssertion.MaxLifetime)
+	i.must(c.ClientAssertion.MaxLifetime <= 10*time.Minute, "a client assertion lives for 10 m without an exception", c)
+	i.exceptions(c.ClientAssertion.Exceptions, "client_assertion.", 10*time.Minute)
 	i.assertion(c.Assertion)
 	i.rules(c.Allow)
 }
@@ -184,12 +183,45 @@ func (i invariants) issuer(s config.Issuer) {
 
 func (i invariants) assertion(a config.Assertion) {
 	i.lifetime(a.MaxLifetime)
+	i.must(a.MaxLifetime <= time.Hour, "an assertion lives for an hour without an exception", a)
+	i.exceptions(a.Exceptions, "assertion.", time.Hour)
+	for _, e := range a.Exceptions {
+		i.must(!contains(a.Audiences, e.Audience), "what has an end is not listed without one", a)
+		i.must(a.JTIRequired || !e.JTIOptional, "a jti is required but for its exception", a)
+		i.must(!e.Until.IsZero() || e.MaxLifetime > 0, "what is no exception without an end has one", a)
+	}
 	for _, names := range [][]string{a.Audiences, a.Types} {
 		i.distinct(names)
 		for _, name := range names {
 			i.printable(name)
 		}
 	}
+}
+
+func (i invariants) exceptions(all []config.Exception, section string, lifetime time.Duration) {
+	var names []string
+	for _, e := range all {
+		names = append(names, e.Name)
+		i.must(e.At.Line > 0, "an exception has a place", e)
+		i.must(strings.HasPrefix(e.Name, section) && len(e.Name) > len(section), "an exception has a name", e)
+		i.must(e.Until.IsZero() || e.Until.Year() >= 2000 && e.Until.Equal(e.Until.UTC().Truncate(24*time.Hour)), "it holds through a day", e)
+		i.must(e.Until.IsZero() == e.End().IsZero() && (e.Until.IsZero() || e.End().Sub(e.Until) == 24*time.Hour), "it ends with its day", e)
+		kinds := 0
+		for _, given := range []bool{e.Audience != "", e.MaxLifetime != 0, e.JTIOptional} {
+			if given {
+				kinds++
+			}
+		}
+		i.must(kinds == 1, "an exception is of one kind", e)
+		if e.Audience != "" {
+			i.printable(e.Audience)
+		}
+		if e.MaxLifetime != 0 {
+			i.lifetime(e.MaxLifetime)
+			i.must(e.MaxLifetime > lifetime, "an exception is weaker than the strict rule", e)
+		}
+	}
+	i.distinct(names)
 }
 
 func (i invariants) keys(k config.Keys) {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"example.com/countersign/internal/oauth"
@@ -48,6 +49,9 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 		add("grant_type", grantType)
 	}
 	s.addParties(add, x)
+	if used := slices.Concat(x.client.Assertion().Exceptions(), x.authorization.Assertion().Exceptions()); len(used) > 0 {
+		attributes = append(attributes, slog.Any("exceptions", used))
+	}
 	level, message := slog.LevelInfo, "token granted"
 	if err != nil {
 		level, message = describeRefusal(add, status, err), "token refused"

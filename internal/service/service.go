@@ -78,6 +78,10 @@ func New(configuration *config.Config, surroundings Surroundings) (*Service, con
 func Load(name string, document []byte, surroundings Surroundings) (*Service, *config.Config, config.Faults) {
 	configuration, faults := config.Load(name, document)
 	service, inParts := New(configuration, surroundings)
+	if surroundings.Now != nil {
+		configuration.Warnings = append(configuration.Warnings, configuration.ExceptionWarnings(surroundings.Now())...)
+		configuration.Warnings.Sort()
+	}
 	if faults = join(faults, inParts); len(faults) > 0 {
 		return nil, configuration, faults
 	}
