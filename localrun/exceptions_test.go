@@ -90,7 +90,7 @@ func TestEndsThatHavePassedAreWarnedOfAndNoFaults(t *testing.T) {
 	printed := checkDocument(t, withExceptions)
 	for _, want := range []string{
 		"warning: standard input:10: clients[0].client_assertion.jti: client_assertion.jti has ended on 2001-02-28: the strict rule applies",
-		"warning: standard input:12: clients[0].assertion.max_lifetime: assertion.max_lifetime ends on 9999-12-31, in more than 2 years",
+		"warning: standard input:12: clients[0].assertion.max_lifetime: assertion.max_lifetime ends on 9999-12-31, in more than two years",
 	} {
 		if !strings.Contains(printed, want) {
 			t.Errorf("want %q in\n%s", want, printed)

@@ -27,7 +27,7 @@ type Registration struct {
 	Grants   []string // grant_type values
 
 	Keys        assertion.Keys        // verify client assertions; nil: none verifies
-	Audience    string                // the one aud of its client assertions (protocol C4); empty: none but by an exception
+	Audience    string                // the one aud of its client assertions (protocol C4); empty: only by an exception
 	MaxLifetime time.Duration         // of its client assertions (protocol C6)
 	Exceptions  []assertion.Exception // what its client assertions may be weaker in
 	Secrets     []*SecretHash         // one of them must fit the client_secret

@@ -150,13 +150,16 @@ type Assertion struct {
 	Exceptions        []Exception   // audiences with an end, a longer lifetime, no jti until a day
 }
 
-// Exception is one thing in which an assertion may be weaker than the strict rule, for ever or through a day. Exactly one of
-// Audience, MaxLifetime and JTIOptional is set.
+// Exception is one thing in which an assertion may be weaker than the strict rule, for ever or through a day. Exactly one
+// of Audience, MaxLifetime and JTIOptional is set.
+//
+// An Audience is accepted beside the others, so that a client can change before the end. Where it is a client's and has
+// no end, it is accepted in place of the issuer identifier (protocol C4).
 type Exception struct {
 	At          Position
-	Name        string        // what the log calls it, by the parameter that holds the assertion: client_assertion.jti, assertion.audiences[0]
+	Name        string        // what the log calls it: client_assertion.jti, assertion.audiences[0] and so on
 	Until       time.Time     // the last day on which it holds, as its first moment in UTC; zero: it has no end
-	Audience    string        // this aud is accepted: beside the others, or, at a client without an end, in place of the issuer identifier
+	Audience    string        // this aud is accepted
 	MaxLifetime time.Duration // exp may be so far ahead
 	JTIOptional bool          // jti may be absent
 }
@@ -189,7 +192,7 @@ type Expression struct {
 type Rule struct {
 	At                   Position              // its path, for example clients[0].allow[1], is what the log calls the rule
 	Disabled             bool                  // as if it were not written, whatever its mode
-	Shadow               bool                  // mode: audit — it decides nothing, and the log says what it would have decided
+	Shadow               bool                  // mode: audit — it decides nothing, and the log says what it would
 	If                   Expression            // bool over claims; not given: matches always
 	Subject              Expression            // string over claims; not given: the sub (or, where the trust says so, the iss)
 	Resource             string                // a Resource's ID

@@ -9,8 +9,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// An exceptionReader reads the fields of a section that can be weaker than the strict rule. It collects how, and returns
-// what holds without.
+// An exceptionReader reads the fields of a section that can be weaker than the strict rule. It collects how, and what it
+// returns is what holds without.
 type exceptionReader struct {
 	section string // client_assertion or assertion
 	found   []Exception
@@ -128,18 +128,21 @@ func (e Exception) End() time.Time {
 // farYears is how many years ahead the end of an exception is taken for an end.
 const farYears = 2
 
-// ExceptionWarnings returns what is to be said at now of exceptions with an end: which have ended and can be taken out of
-// the document, and which end so late that nobody will remember them.
+// ExceptionWarnings returns what is to be said at now of exceptions with an end: which have ended and can be taken out
+// of the document, and which end so late that nobody will remember them.
 func (c *Config) ExceptionWarnings(now time.Time) Faults {
 	var warnings Faults
 	for _, e := range c.exceptions() {
-		until := e.Until.Format(time.DateOnly)
+		warn := func(format string) {
+			problem := fmt.Sprintf(format, e.Name, e.Until.Format(time.DateOnly))
+			warnings = append(warnings, Fault{At: e.At, Problem: problem})
+		}
 		switch {
 		case e.Until.IsZero():
 		case !now.Before(e.End()):
-			warnings = append(warnings, Fault{e.At, fmt.Sprintf("%s has ended on %s: the strict rule applies; take the exception out", e.Name, until)})
+			warn("%s has ended on %s: the strict rule applies; take the exception out")
 		case e.Until.After(now.AddDate(farYears, 0, 0)):
-			warnings = append(warnings, Fault{e.At, fmt.Sprintf("%s ends on %s, in more than %d years: nobody will remember it; choose an earlier day", e.Name, until, farYears)})
+			warn("%s ends on %s, in more than two years: nobody will remember it; choose an earlier day")
 		}
 	}
 	return warnings

@@ -197,7 +197,7 @@ func TestEndsThatArePastOrFarAreWarnedOf(t *testing.T) {
 `)
 	const (
 		ended = "config.yaml:11: issuers[0].audiences[0]: assertion.audiences[0] has ended on 2026-03-01: the strict rule applies; take the exception out"
-		far   = "config.yaml:12: issuers[0].jti: assertion.jti ends on 2028-03-01, in more than 2 years: nobody will remember it; choose an earlier day"
+		far   = "config.yaml:12: issuers[0].jti: assertion.jti ends on 2028-03-01, in more than two years: nobody will remember it; choose an earlier day"
 	)
 	for now, want := range map[string][]string{
 		"2024-03-01T00:00:00Z":      {far}, // the other ends in two years, and that is near enough
