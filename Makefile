@@ -3,7 +3,7 @@
 TOOLS = go tool -modfile=.ci/tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: run test race fuzz lint vulnerabilities interop bench tidy check
+.PHONY: run test race fuzz lint vulnerabilities interop simulation bench tidy check
 
 run: ## the whole system on this machine
 	go run ./localrun
@@ -26,6 +26,9 @@ vulnerabilities: ## known vulnerabilities in what we call
 
 interop: ## other people's OAuth clients against the running system
 	testdata/interop/run
+
+simulation: ## rotation of signing keys in thousands of small worlds, with its figures
+	go test ./internal/keys -run J2_no_token -v
 
 bench: ## ratios, measured in one run on one core
 	go test ./internal/bench -run '^$$' -bench 'Floor|Clients' -cpu 1 -benchtime 3000x

@@ -25,11 +25,13 @@ var imports = map[string]string{
 	"jose":             "",
 	"refresh":          "",
 	"gcp/localsecrets": "",
+	"gcp/localkms":     "",
 
 	// Keys: our own, other people's, and where they are kept.
-	"keys":  "jose refresh",
-	"trust": "jose refresh",
-	"gcp":   "keys",
+	"keys":             "jose refresh",
+	"trust":            "jose refresh",
+	"trust/federation": "jose",
+	"gcp":              "keys",
 
 	// The stages of a token request, in their order.
 	"assertion": "jose",
@@ -43,8 +45,8 @@ var imports = map[string]string{
 	"resource": "jose refresh",
 
 	// Who puts the parts together.
-	"service":  "assertion client config grant jose keys oauth policy server token trust",
-	".":        "config gcp keys server service",
+	"service":  "assertion client config grant jose keys oauth policy refresh server token trust",
+	".":        "gcp keys server service",
 	"localrun": ". config gcp gcp/localsecrets jose keys oauth resource server service",
 
 	// What every implementation of an interface has to pass, in tests.
@@ -53,10 +55,10 @@ var imports = map[string]string{
 
 // importers says who alone may import what is not ours, and whatever is below it.
 var importers = []struct{ imported, by string }{
-	{"net/http", ". server resource localrun"},
-	{"cloud.google.com/go", "gcp gcp/localsecrets"},
+	{"net/http", ". server service resource localrun"},
+	{"cloud.google.com/go", "gcp gcp/localkms gcp/localsecrets"},
 	{"google.golang.org/api", "gcp"},
-	{"google.golang.org/grpc", "gcp gcp/localsecrets"},
+	{"google.golang.org/grpc", "gcp gcp/localkms gcp/localsecrets"},
 	{"github.com/GoogleCloudPlatform/functions-framework-go", ". localrun"},
 	{"github.com/lestrrat-go", "jose"},
 	{"cel.dev/cel-go", "policy"},
@@ -65,7 +67,7 @@ var importers = []struct{ imported, by string }{
 }
 
 // unshipped is what the functions must not even link.
-var unshipped = []string{"testing", "localrun", "gcp/localsecrets", "resource", "assertion/oncetest"}
+var unshipped = []string{"testing", "localrun", "gcp/localkms", "gcp/localsecrets", "resource", "assertion/oncetest"}
 
 func TestImports(t *testing.T) {
 	t.Parallel()

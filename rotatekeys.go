@@ -12,7 +12,6 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 
 	"example.com/countersign/internal/keys"
-	"example.com/countersign/internal/service"
 )
 
 // rotationTimeout bounds a rotation. Where Secret Manager does not answer it is better to be asked again.
@@ -99,19 +98,22 @@ var errForeignSecret = errors.New("the configuration has no signing keys in this
 // ringOf returns the ring that is in a secret, for a rotation. Notices name the project by its number, where the
 // configuration may have its ID: what Secret Manager itself calls the secrets of the configuration decides.
 func (d *deployed) ringOf(ctx context.Context, secret string) (keys.Config, error) {
-	for _, ring := range d.configuration.SigningKeys.Rings() {
+	current, err := d.current(ctx)
+	if err != nil {
+		return keys.Config{}, err
+	}
+	for _, ring := range current.Configuration.SigningKeys.Rings() {
 		if ring.Secret == "" || lastSegment(ring.Secret) != lastSegment(secret) {
 			continue
 		}
 		name := ring.Secret
 		if name != secret {
-			var err error
 			if name, err = d.secrets.CanonicalName(ctx, ring.Secret); err != nil {
 				return keys.Config{}, err
 			}
 		}
 		if name == secret {
-			return service.RingConfig(d.configuration, ring, d.secrets.Keeper(ring.Secret), d.surroundings), nil
+			return d.surroundings.RingConfig(current.Configuration, ring, d.secrets.Keeper(ring.Secret)), nil
 		}
 	}
 	return keys.Config{}, errForeignSecret

@@ -1,6 +1,7 @@
 package countersign
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,33 +13,33 @@ import (
 	"sync"
 	"time"
 
-	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/gcp"
+	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
 )
 
 // startEarly builds the service at once where the process was started to serve a function, as the platform does. The
-// signing keys then load while the framework starts, and a configuration with faults fails the deployment instead of
-// the first request. Elsewhere, in tests above all, nothing happens.
+// signing keys then load while the framework starts, and a configuration file with faults fails the deployment instead
+// of the first request. Elsewhere, in tests above all, nothing happens.
 func startEarly() {
 	switch os.Getenv("FUNCTION_TARGET") {
 	case "":
 	case rotateKeysTarget:
 		orExit() // signs nothing
 	default:
-		orExit().service.Start()
+		orExit().start()
 	}
 }
 
 // lazily returns the handler of one part of the service that the environment describes. The first call builds the
 // service, and every function of this process shares it.
 func lazily(part func(*server.Server) http.Handler) func() http.Handler {
-	return sync.OnceValue(func() http.Handler { return part(orExit().service.Server) })
+	return sync.OnceValue(func() http.Handler { return orExit().handler(part) })
 }
 
-// orExit ends the process where the configuration has faults: the platform then keeps the last good revision serving,
-// and the log says what to mend.
+// orExit ends the process where the environment or the configuration file has faults: the platform then keeps the last
+// good revision serving, and the log says what to mend.
 func orExit() *deployed {
 	built, err := fromEnvironment()
 	if err != nil {
@@ -50,43 +51,70 @@ func orExit() *deployed {
 
 var log = sync.OnceValue(func() *slog.Logger { return server.NewLog(os.Stderr) })
 
-// deployed is the service that the environment describes, and what it is made of.
+// deployed is the service that the environment describes, which may change while the process lives.
 type deployed struct {
-	service       *service.Service
-	configuration *config.Config
-	surroundings  service.Surroundings
-	secrets       *gcp.SecretManager
+	start        func() // begins to load what the service needs, and does not wait
+	handler      func(part func(*server.Server) http.Handler) http.Handler
+	current      func(context.Context) (*service.Service, error)
+	surroundings service.Surroundings
+	secrets      *gcp.SecretManager
 }
 
-// fromEnvironment builds the service that the environment describes: COUNTERSIGN_CONFIG names the configuration
-// (file:PATH), SECRET_MANAGER_EMULATOR_HOST and KMS_EMULATOR_HOST a Secret Manager and a Cloud KMS other than Google's,
-// GOOGLE_CLOUD_PROJECT the project of the request traces.
+// fromEnvironment builds what the environment describes: COUNTERSIGN_CONFIG names the configuration, file:PATH or
+// projects/P/secrets/S; SECRET_MANAGER_EMULATOR_HOST and KMS_EMULATOR_HOST a Secret Manager and a Cloud KMS other than
+// Google's; GOOGLE_CLOUD_PROJECT the project of the request traces.
 var fromEnvironment = sync.OnceValues(func() (*deployed, error) {
-	name, document, err := readConfiguration(os.Getenv("COUNTERSIGN_CONFIG"))
-	if err != nil {
-		return nil, err
-	}
 	secrets, err := gcp.NewSecretManager(gcp.SecretManagerConfig{EmulatorHost: os.Getenv("SECRET_MANAGER_EMULATOR_HOST")})
 	if err != nil {
 		return nil, err
 	}
-	surroundings := service.Surroundings{
+	kms, err := gcp.NewKMS(gcp.KMSConfig{EmulatorHost: os.Getenv("KMS_EMULATOR_HOST")})
+	if err != nil {
+		return nil, err
+	}
+	d := &deployed{secrets: secrets, surroundings: service.Surroundings{
 		Secrets: secrets.Source,
-		Folder:  filepath.Dir(name),
+		KMS:     func(key string) keys.Source { return kms.Keeper(key) },
 		Now:     time.Now,
 		Log:     log(),
 		Version: Version(),
 		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"),
+	}}
+	if reference := os.Getenv("COUNTERSIGN_CONFIG"); strings.HasPrefix(reference, "projects/") {
+		return d, d.follow(reference)
 	}
-	built, configuration, faults := service.Load(name, document, surroundings)
+	return d, d.fixed(os.Getenv("COUNTERSIGN_CONFIG"))
+})
+
+// follow serves the configuration in a secret.
+func (d *deployed) follow(secret string) error {
+	follower, err := service.Follow(secret, d.surroundings)
+	if err != nil {
+		return err
+	}
+	d.start, d.handler, d.current = follower.Start, follower.Handler, follower.Service
+	return nil
+}
+
+// fixed serves the configuration in a file, which is part of the deployment.
+func (d *deployed) fixed(reference string) error {
+	name, document, err := readConfiguration(reference)
+	if err != nil {
+		return err
+	}
+	d.surroundings.Folder = filepath.Dir(name)
+	built, configuration, faults := service.Load(name, document, d.surroundings)
 	if err := faults.Err(); err != nil {
-		return nil, err
+		return err
 	}
 	for _, warning := range configuration.Warnings {
 		log().Warn("the configuration has a dangerous choice", "warning", warning.Error())
 	}
-	return &deployed{built, configuration, surroundings, secrets}, nil
-})
+	d.start = built.Start
+	d.handler = func(part func(*server.Server) http.Handler) http.Handler { return part(built.Server) }
+	d.current = func(context.Context) (*service.Service, error) { return built, nil }
+	return nil
+}
 
 // Where the configuration is, if the environment does not say: beside the source, which Google's builder moves.
 const (
@@ -100,7 +128,7 @@ func readConfiguration(reference string) (name string, document []byte, err erro
 	if reference != "" {
 		path, isFile := strings.CutPrefix(reference, "file:")
 		if !isFile {
-			return "", nil, fmt.Errorf("COUNTERSIGN_CONFIG is %q; want file:PATH", reference)
+			return "", nil, fmt.Errorf("COUNTERSIGN_CONFIG is %q; want file:PATH or projects/P/secrets/S", reference)
 		}
 		candidates = []string{path}
 	}

@@ -31,10 +31,14 @@ Secret Manager are not.
 
    localrun check config.yaml
       every fault with its line and what would be right, or a table of who may
-      get what; and what is allowed but dangerous, as warnings
+      get what, and of what is weaker than the strict rule and when that ends;
+      and what is allowed but dangerous, as warnings
 
    localrun check -json config.yaml | jq '.allowed[] | select(.lifetime > 3600)'
       the same for machines; lifetimes are in seconds
+
+   localrun check -json config.yaml | jq '.exceptions[] | select(.until and .days_left < 30)'
+      the exceptions that end within thirty days, or have ended
 
 The exit status is 0 if the service would start with it, and 1 if not.`,
 		Flags: []cli.Flag{
@@ -78,10 +82,11 @@ func checkFile(_ context.Context, cmd *cli.Command) error {
 
 // checked is what there is to say of a configuration.
 type checked struct {
-	name     string
-	faults   config.Faults
-	warnings config.Faults
-	allowed  []entitlement // only where there is no fault
+	name       string
+	faults     config.Faults
+	warnings   config.Faults
+	allowed    []entitlement // only where there is no fault
+	exceptions []exception   // likewise
 }
 
 // check finds every fault: those of the document and those of its parts, which only the service itself can judge.
@@ -97,6 +102,7 @@ func check(path string, document []byte) checked {
 	result := checked{name: name, faults: faults, warnings: configuration.Warnings}
 	if len(faults) == 0 {
 		result.allowed = entitlements(configuration)
+		result.exceptions = exceptions(configuration, time.Now())
 	}
 	return result
 }
@@ -132,6 +138,7 @@ func (c checked) print(out io.Writer) error {
 			text.WriteString("\n")
 		}
 		writeTable(&text, c.allowed)
+		writeExceptions(&text, c.exceptions)
 		fmt.Fprintf(&text, "\n%s is good.\n", c.name)
 	}
 	_, err := io.WriteString(out, text.String())
@@ -159,9 +166,13 @@ func (c checked) printJSON(out io.Writer) error {
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(struct {
-		File     string        `json:"file"`
-		Faults   []finding     `json:"faults"`
-		Warnings []finding     `json:"warnings"`
-		Allowed  []entitlement `json:"allowed"`
-	}{c.name, findings(c.faults), findings(c.warnings), append([]entitlement{}, c.allowed...)})
+		File       string        `json:"file"`
+		Faults     []finding     `json:"faults"`
+		Warnings   []finding     `json:"warnings"`
+		Allowed    []entitlement `json:"allowed"`
+		Exceptions []exception   `json:"exceptions"`
+	}{
+		c.name, findings(c.faults), findings(c.warnings),
+		append([]entitlement{}, c.allowed...), append([]exception{}, c.exceptions...),
+	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -108,6 +109,7 @@ func TestTableSaysWhoMayGetWhat(t *testing.T) {
 		" JWT RS256\n",
 		"client older-portal (client_secret_post) by client_credentials\n",
 		"\n    disabled: nothing of this is granted\n",
+		"\n    audit: nothing of this is granted, and the log says what would be\n    if claims.repository_owner_id == \"99\"\n",
 		"issuer https://token.actions.githubusercontent.com (client optional) by jwt-bearer\n",
 		"\n    if claims.repository_id == \"1234\" && claims.ref == \"refs/heads/main\"\n    subject \"repo:\" + claims.repository\n",
 		"\n    claim repository = claims.repository\n",
@@ -150,10 +152,18 @@ func TestCheckForMachines(t *testing.T) {
 	want := entitlement{
 		Kind: "client", Party: "warehouse", Grants: []string{"client_credentials"}, Authentication: "client_secret_jwt",
 		Resource: "urn:example:legacy-ledger", Scopes: []string{"ledger.read"}, DefaultScopes: []string{"ledger.read"},
-		Lifetime: 600, Format: "jwt", Algorithm: "HS512",
+		Lifetime: 600, Format: "jwt", Algorithm: "HS512", Rule: "clients[2].allow[0]", Mode: "enforce",
 	}
 	if diff := cmp.Diff(want, result.Allowed[2]); diff != "" {
 		t.Errorf("the third entitlement (-want +got):\n%s", diff)
+	}
+
+	named := slices.IndexFunc(result.Allowed, func(e entitlement) bool { return e.Rule == "issuers[0].allow[1]" })
+	if named < 0 {
+		t.Fatalf("the rule on trial is not there: %+v", result.Allowed)
+	}
+	if onTrial := result.Allowed[named]; onTrial.Mode != "audit" || onTrial.Disabled {
+		t.Errorf("the rule on trial is %+v", onTrial)
 	}
 
 	faulty := runCommand(t, "issuer: 1", "check", "--json", "-")

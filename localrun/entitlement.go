@@ -16,6 +16,8 @@ type entitlement struct {
 	Grants         []string          `json:"grants"`
 	Authentication string            `json:"authentication"` // of a client: its method; of an issuer: what the request must say of its client
 	Disabled       bool              `json:"disabled"`       // the rule or the whole party
+	Rule           string            `json:"rule"`           // what the log calls it: its place in the configuration
+	Mode           string            `json:"mode"`           // enforce or audit: whether the rule decides
 	If             string            `json:"if,omitempty"`
 	Subject        string            `json:"subject,omitempty"` // CEL; empty: as the party says
 	Resource       string            `json:"resource"`
@@ -33,6 +35,12 @@ type entitlement struct {
 const (
 	kindClient = "client"
 	kindIssuer = "issuer"
+)
+
+// The modes of a rule.
+const (
+	modeEnforce = "enforce"
+	modeAudit   = "audit"
 )
 
 // formatJWT is the one token format there is so far (RFC 9068).
@@ -68,6 +76,10 @@ func entitlements(configuration *config.Config) []entitlement {
 // with returns what a rule allows to the party.
 func (e entitlement) with(rule config.Rule, algorithm string) entitlement {
 	e.Disabled = e.Disabled || rule.Disabled
+	e.Rule, e.Mode = rule.At.Path, modeEnforce
+	if rule.Shadow {
+		e.Mode = modeAudit
+	}
 	e.If, e.Subject = rule.If.Text, rule.Subject.Text
 	e.Resource, e.Scopes, e.DefaultScopes, e.Narrow = rule.Resource, rule.Scopes, rule.DefaultScopes, rule.Narrow
 	e.Lifetime, e.WithAssertion = int64(rule.Lifetime.Seconds()), rule.ExpiresWithAssertion

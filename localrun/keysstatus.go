@@ -118,7 +118,7 @@ func printRing(out io.Writer, ring openedRing, standings []keys.Standing) {
 		return
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(table, "  VERSION\tCREATED (UTC)\tKEY\t")
+	_, _ = fmt.Fprintln(table, "  VERSION\tCREATED (UTC)\tKEY\tWHAT IT DOES")
 	for _, s := range standings {
 		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", s.ID, s.Created.UTC().Format(time.DateTime), clip(s.KeyID, 10), standing(s, now))
 	}

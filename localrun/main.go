@@ -65,7 +65,8 @@ What it needs is made by the first run, in .countersign/: keys, secrets, and a
 configuration to play with, .countersign/config.yaml. Later runs keep all of it.
 
 SECRET_MANAGER_EMULATOR_HOST=HOST:PORT names a Secret Manager to use instead of
-the embedded one. NO_COLOR=1 takes the colours away.`,
+the embedded one, and KMS_EMULATOR_HOST a Cloud KMS instead of Google's.
+NO_COLOR=1 takes the colours away.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "once", Local: true, Usage: "stop after the demonstration; the exit status tells whether it worked"},
 			&cli.BoolFlag{Name: "reset", Local: true, Usage: "begin anew: new keys, new secrets, and the configuration as it was"},

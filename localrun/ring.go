@@ -15,6 +15,7 @@ import (
 	"github.com/urfave/cli/v3"
 
 	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/service"
 )
@@ -40,6 +41,7 @@ func (r openedRing) name() string { return r.Secret + r.KMS + r.Directory }
 // keepers are where the rings of a configuration are kept.
 type keepers struct {
 	secrets *secretManager
+	kms     *gcp.KMS
 }
 
 // openRings opens the rings that the flags name: one, or all where they name none. Whatever keeps them has to be closed.
@@ -67,7 +69,7 @@ func openRings(cmd *cli.Command) (opened []openedRing, close func() error, err e
 	surroundings := service.Surroundings{Now: time.Now, Log: slog.New(slog.NewTextHandler(errorsOf(cmd), nil))}
 	for _, ring := range wanted {
 		source := kept.source(ring, filepath.Dir(path))
-		opened = append(opened, openedRing{ring, service.RingConfig(configuration, ring, source, surroundings)})
+		opened = append(opened, openedRing{ring, surroundings.RingConfig(configuration, ring, source)})
 	}
 	return opened, kept.close, nil
 }
@@ -116,14 +118,20 @@ func chooseRings(configuration *config.Config, path, secret, kms string) ([]conf
 
 // openKeepers reaches what keeps the keys of a configuration.
 func openKeepers(path string) (*keepers, error) {
+	kms, err := gcp.NewKMS(gcp.KMSConfig{EmulatorHost: os.Getenv(kmsVariable)})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", kmsVariable, err)
+	}
 	secrets, err := reachSecretManager(state{filepath.Dir(path)})
-	return &keepers{secrets}, err
+	return &keepers{secrets, kms}, err
 }
 
 func (k *keepers) source(ring config.KeyRing, folder string) keys.Source {
 	switch {
 	case ring.Secret != "":
 		return k.secrets.client.Keeper(ring.Secret)
+	case ring.KMS != "":
+		return k.kms.Keeper(ring.KMS)
 	case filepath.IsAbs(ring.Directory):
 		return keys.Directory(ring.Directory)
 	default:
@@ -131,7 +139,7 @@ func (k *keepers) source(ring config.KeyRing, folder string) keys.Source {
 	}
 }
 
-func (k *keepers) close() error { return k.secrets.close() }
+func (k *keepers) close() error { return errors.Join(k.kms.Close(), k.secrets.close()) }
 
 // askKeeper bounds what a command waits for.
 func askKeeper(ctx context.Context) (context.Context, context.CancelFunc) {

@@ -23,9 +23,10 @@ const kmsVariable = "KMS_EMULATOR_HOST"
 
 // secretManager is the Secret Manager of the local system, reached as the service itself reaches it.
 type secretManager struct {
-	client   *gcp.SecretManager
-	address  string
-	embedded *localsecrets.Server // nil: the operator has named another one
+	client    *gcp.SecretManager
+	address   string
+	embedded  *localsecrets.Server // nil: the operator has named another one
+	published string               // the file that says where the embedded one listens; empty: there is none
 }
 
 // startSecretManager starts the embedded Secret Manager and names it in the environment, where the service looks for
@@ -45,7 +46,7 @@ func startSecretManager(s state) (*secretManager, error) {
 	if err := m.connect(); err != nil {
 		return nil, err
 	}
-	return m, s.publishAddress(m)
+	return m, m.publish(s)
 }
 
 func (m *secretManager) connect() (err error) {
@@ -76,12 +77,13 @@ func reachSecretManager(s state) (*secretManager, error) {
 	return m, m.connect()
 }
 
-// publishAddress writes down where the embedded Secret Manager listens, for commands that come later.
-func (s state) publishAddress(m *secretManager) error {
+// publish writes down where the embedded Secret Manager listens, for commands that come while it does.
+func (m *secretManager) publish(s state) error {
 	if m.embedded == nil {
 		return nil
 	}
-	return os.WriteFile(s.path(addressFile), []byte(m.address+"\n"), 0o600)
+	m.published = s.path(addressFile)
+	return os.WriteFile(m.published, []byte(m.address+"\n"), 0o600)
 }
 
 func (s state) publishedAddress() (string, error) {
@@ -112,6 +114,9 @@ func (e *inUseError) Error() string {
 
 func (m *secretManager) close() error {
 	err := m.client.Close()
+	if m.published != "" {
+		err = errors.Join(err, os.Remove(m.published))
+	}
 	if m.embedded != nil {
 		err = errors.Join(err, m.embedded.Close())
 	}

@@ -68,6 +68,7 @@ func conditions(e entitlement) []string {
 		}
 	}
 	add(e.Disabled, "disabled: nothing of this is granted")
+	add(e.Mode == modeAudit, "audit: nothing of this is granted, and the log says what would be")
 	add(e.If != "", "if "+oneLine(e.If))
 	add(e.Subject != "", "subject "+oneLine(e.Subject))
 	add(!slices.Equal(e.DefaultScopes, e.Scopes), "default scopes "+strings.Join(e.DefaultScopes, " "))

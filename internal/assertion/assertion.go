@@ -90,9 +90,10 @@ func (p Presented) Issuer() string { return p.token.Unverified().Issuer }
 
 // Verified is an assertion that its issuer signed and that satisfies its profile. Only [Verifier.Verify] makes one.
 type Verified struct {
-	claims jose.Claims
-	use    Use
-	valid  bool
+	claims     jose.Claims
+	use        Use
+	exceptions []string
+	valid      bool
 }
 
 // IsZero reports whether nothing was verified.
@@ -121,3 +122,7 @@ func (v Verified) Claims() map[string]any { return v.claims.All() }
 // Use returns what has to be remembered so that the assertion is good only once. The zero Use says that there is
 // nothing to remember, because the assertion has no jti or the profile lets it be used again.
 func (v Verified) Use() Use { return v.use }
+
+// Exceptions returns the names of the exceptions without which the assertion would have been refused, in the order of
+// the checks; none where it satisfies its profile as it is.
+func (v Verified) Exceptions() []string { return v.exceptions }

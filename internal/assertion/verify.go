@@ -32,6 +32,7 @@ type Profile struct {
 	MaxLifetime  time.Duration // how far exp may be ahead of now, and of iat; zero: nothing is accepted
 	IDRequired   bool          // jti must be there
 	Reusable     bool          // the assertion is good until it expires, also where it has a jti
+	Exceptions   []Exception   // what may be weaker than Audiences, MaxLifetime and IDRequired say
 }
 
 // Verifier verifies assertions. It is safe for concurrent use.
@@ -70,10 +71,14 @@ func (v *Verifier) Verify(ctx context.Context, presented Presented, profile Prof
 	if err != nil {
 		return Verified{}, err
 	}
-	if err := v.checkProfile(presented.token.Type, claims, profile); err != nil {
+	if err := checkParty(presented.token.Type, claims, profile); err != nil {
 		return Verified{}, err
 	}
-	verified := Verified{claims: claims, valid: true}
+	used, err := v.checkBounds(claims, profile)
+	if err != nil {
+		return Verified{}, err
+	}
+	verified := Verified{claims: claims, exceptions: used, valid: true}
 	if !profile.Reusable {
 		verified.use = v.use(claims, profile.Purpose)
 	}
@@ -110,30 +115,38 @@ func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, keys K
 	return token.Verify(key)
 }
 
-func (v *Verifier) checkProfile(typ string, claims jose.Claims, profile Profile) error {
-	if claims.Issuer != profile.Issuer {
+// checkParty holds what no exception excuses: whose assertion it is, of which kind, and about whom.
+func checkParty(typ string, claims jose.Claims, profile Profile) error {
+	switch {
+	case claims.Issuer != profile.Issuer:
 		return ErrIssuer
-	}
-	if !acceptsType(profile.Types, typ) {
+	case !acceptsType(profile.Types, typ):
 		return ErrType
+	default:
+		return checkSubject(claims, profile.Subject)
 	}
-	if err := checkSubject(claims, profile.Subject); err != nil {
-		return err
+}
+
+// checkBounds holds the rest. used names the exceptions without which it would have refused; where none excuses, the
+// fault is that of the strict rule.
+func (v *Verifier) checkBounds(claims jose.Claims, profile Profile) (used []string, err error) {
+	now := v.now()
+	for _, check := range []func(Profile) error{
+		func(p Profile) error { return checkAudience(claims.Audience, p) },
+		func(p Profile) error { return v.checkLifetime(claims, p.MaxLifetime, now) },
+		func(p Profile) error { return checkID(claims, p.IDRequired) },
+	} {
+		fault := check(profile)
+		if fault == nil {
+			continue
+		}
+		name, excused := profile.excuse(check, now)
+		if !excused {
+			return nil, fault
+		}
+		used = append(used, name)
 	}
-	if err := checkAudience(claims.Audience, profile); err != nil {
-		return err
-	}
-	if profile.MaxLifetime <= 0 || claims.ExpiresAt.After(v.now().Add(profile.MaxLifetime+v.skew)) {
-		return ErrLifetime
-	}
-	// An old iat with a near exp is a long-lived assertion too (protocol C6).
-	if !claims.IssuedAt.IsZero() && claims.ExpiresAt.Sub(claims.IssuedAt) > profile.MaxLifetime+v.skew {
-		return ErrLifetime
-	}
-	if profile.IDRequired && claims.ID == "" {
-		return ErrIDMissing
-	}
-	return nil
+	return used, nil
 }
 
 // acceptsType holds RFC 8725 §3.11: another kind of JWT must not pass for an assertion, so an explicit typ that is not
@@ -170,6 +183,23 @@ func checkAudience(audience jose.Audience, profile Profile) error {
 		}
 	}
 	return ErrAudience
+}
+
+func (v *Verifier) checkLifetime(claims jose.Claims, most time.Duration, now time.Time) error {
+	switch {
+	case most <= 0, claims.ExpiresAt.After(now.Add(most + v.skew)):
+		return ErrLifetime
+	case !claims.IssuedAt.IsZero() && claims.ExpiresAt.Sub(claims.IssuedAt) > most+v.skew:
+		return ErrLifetime // an old iat with a near exp is a long-lived assertion too (protocol C6)
+	}
+	return nil
+}
+
+func checkID(claims jose.Claims, required bool) error {
+	if required && claims.ID == "" {
+		return ErrIDMissing
+	}
+	return nil
 }
 
 // use names the assertion by who made it and its jti, never by its bytes: whoever signs can make many for one jti.

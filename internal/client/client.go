@@ -26,11 +26,11 @@ type Registration struct {
 	Method   string   // the one way to authenticate; oauth.NoAuthentication only identifies
 	Grants   []string // grant_type values
 
-	Keys        assertion.Keys // verify client assertions; nil: none verifies
-	Audience    string         // the one aud of its client assertions (protocol C4)
-	MaxLifetime time.Duration  // of its client assertions (protocol C6)
-	JTIOptional bool           // client assertions need no jti (protocol C3)
-	Secrets     []*SecretHash  // one of them must fit the client_secret
+	Keys        assertion.Keys        // verify client assertions; nil: none verifies
+	Audience    string                // the one aud of its client assertions (protocol C4); empty: only by an exception
+	MaxLifetime time.Duration         // of its client assertions (protocol C6)
+	Exceptions  []assertion.Exception // what its client assertions may be weaker in
+	Secrets     []*SecretHash         // one of them must fit the client_secret
 }
 
 // Allows reports whether the client is registered for grant.
@@ -173,11 +173,14 @@ func (r *Registry) assertionProfile(id string) (*Registration, assertion.Profile
 		return nil, profile
 	}
 	profile.Keys = registration.Keys
-	profile.Audiences = []string{registration.Audience}
+	if registration.Audience != "" {
+		profile.Audiences = []string{registration.Audience}
+	}
 	profile.SoleAudience = true
 	profile.Types = []string{"client-authentication+jwt"}
 	profile.MaxLifetime = registration.MaxLifetime
-	profile.IDRequired = !registration.JTIOptional
+	profile.IDRequired = true // protocol C3
+	profile.Exceptions = registration.Exceptions
 	return registration, profile
 }
 

@@ -10,18 +10,20 @@ const (
 )
 
 // readClientAssertion reads how the assertions look that a client authenticates with (RFC 7523 §2.2, protocol C3..C6).
-func readClientAssertion(v value) ClientAssertion {
+// us is the issuer identifier of this service.
+func readClientAssertion(v value, us string) ClientAssertion {
 	m := v.mapping()
 	defer m.refuseOthers()
-	jti := m.optional("jti")
+	exceptions := exceptionReader{section: "client_assertion"}
+	exceptions.audience(m.optional("audience"), us)
 	a := ClientAssertion{
 		At:          m.at(),
-		Audience:    m.optional("audience").identifier(),
-		MaxLifetime: m.optional("max_lifetime").lifetime(defaultClientAssertionLifetime),
-		JTIOptional: jti.oneOf(jtiRequired, jtiRequired, jtiOptional) == jtiOptional,
+		MaxLifetime: exceptions.maxLifetime(m.optional("max_lifetime"), defaultClientAssertionLifetime),
 	}
-	if a.JTIOptional {
-		jti.warn("is optional: whoever copies an assertion without jti can use it again until it expires")
+	exceptions.jti(m.optional("jti"), jtiRequired, jtiRequired, jtiOptional)
+	a.Exceptions = exceptions.found
+	if slices.ContainsFunc(a.Exceptions, func(e Exception) bool { return e.JTIOptional }) {
+		m.place("jti").warn("is optional: whoever copies an assertion without jti can use it again until it expires")
 	}
 	return a
 }
@@ -29,18 +31,23 @@ func readClientAssertion(v value) ClientAssertion {
 // readAssertion reads how the assertions of a grant look (RFC 7523 §2.1, protocol G3..G6). They stand in a section of
 // their own at a client, and among the other fields at an issuer. What is not written is as otherwise says.
 func readAssertion(m *mapping, otherwise Assertion) Assertion {
+	exceptions := exceptionReader{section: "assertion"}
 	a := otherwise
 	a.At = m.at()
 	a.Audiences, a.Types = slices.Clone(otherwise.Audiences), slices.Clone(otherwise.Types)
-	a.MaxLifetime = m.optional("max_lifetime").lifetime(otherwise.MaxLifetime)
-	if audiences := distinct(m.optional("audiences"), value.identifier); m.has("audiences") {
+	if audiences := exceptions.audiences(m.optional("audiences")); m.has("audiences") {
 		a.Audiences = audiences
 	}
+	a.MaxLifetime = exceptions.maxLifetime(m.optional("max_lifetime"), otherwise.MaxLifetime)
 	if types := distinct(m.optional("types"), value.identifier); m.has("types") {
 		a.Types = types
 	}
+	strict := jtiOptional
+	if otherwise.JTIRequired {
+		strict = jtiRequired
+	}
 	jti := m.optional("jti")
-	if word := jti.oneOf("", jtiRequired, jtiOptional, jtiReusable); word != "" {
+	if word := exceptions.jti(jti, strict, jtiRequired, jtiOptional, jtiReusable); word != "" {
 		a.JTIRequired, a.Reusable = word == jtiRequired, word == jtiReusable
 		if a.Reusable {
 			jti.warn("is reusable: whoever copies an assertion can use it again until it expires, also one with a jti")
@@ -52,6 +59,7 @@ func readAssertion(m *mapping, otherwise Assertion) Assertion {
 	if word := m.optional("scope").oneOf("", "parameter", "claim"); word != "" {
 		a.ScopeFromClaim = word == "claim"
 	}
+	a.Exceptions = exceptions.found
 	return a
 }
 

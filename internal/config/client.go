@@ -13,7 +13,7 @@ func (r partyReader) client(v value) Client {
 		Disabled:        m.optional("disabled").flag(),
 		Authentication:  m.required("authentication").oneOf("", authenticationMethods()...),
 		Secrets:         readSecrets(m.optional("secrets")),
-		ClientAssertion: readClientAssertion(m.optional("client_assertion")),
+		ClientAssertion: readClientAssertion(m.optional("client_assertion"), r.us),
 		Grants:          distinct(m.required("grants"), readGrant),
 		Assertion:       readOwnAssertion(m.optional("assertion")),
 		Allow:           list(m.optional("allow"), r.rules.read),

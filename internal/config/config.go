@@ -173,9 +173,8 @@ type TrustAnchor struct {
 // ClientAssertion bounds the assertions that a client authenticates with (RFC 7523 §2.2).
 type ClientAssertion struct {
 	At          Position
-	Audience    string        // the one aud value accepted; the issuer identifier unless set (protocol C4)
-	MaxLifetime time.Duration // how far ahead exp may be; 10 m unless set
-	JTIOptional bool          // jti: optional
+	MaxLifetime time.Duration // how far ahead exp may be without an exception; 10 m unless set to less
+	Exceptions  []Exception   // another audience than the issuer identifier (protocol C4), a longer lifetime, no jti
 }
 
 // Assertion bounds the assertions of a JWT authorization grant (RFC 7523 §2.1).
@@ -183,11 +182,26 @@ type Assertion struct {
 	At                Position
 	Audiences         []string      // accepted besides the issuer identifier and the token endpoint URL (protocol G4)
 	Types             []string      // explicit typ values accepted besides JWT
-	MaxLifetime       time.Duration // how far ahead exp may be; 1 h unless set
-	JTIRequired       bool          // jti: required
+	MaxLifetime       time.Duration // how far ahead exp may be without an exception; 1 h, or what the preset says, unless set to less
+	JTIRequired       bool          // jti: required, or optional with an end
 	Reusable          bool          // jti: reusable — good until it expires, also with a jti; never with JTIRequired
 	SubjectFromIssuer bool          // subject: issuer — the assertion has no sub and its iss is the subject (protocol G3)
 	ScopeFromClaim    bool          // scope: claim — the request's scope is in the assertion, not in the form
+	Exceptions        []Exception   // audiences with an end, a longer lifetime, no jti until a day
+}
+
+// Exception is one thing in which an assertion may be weaker than the strict rule, for ever or through a day. Exactly one
+// of Audience, MaxLifetime and JTIOptional is set.
+//
+// An Audience is accepted beside the others, so that a client can change before the end. Where it is a client's and has
+// no end, it is accepted in place of the issuer identifier (protocol C4).
+type Exception struct {
+	At          Position
+	Name        string        // what the log calls it: client_assertion.jti, assertion.audiences[0] and so on
+	Until       time.Time     // the last day on which it holds, as its first moment in UTC; zero: it has no end
+	Audience    string        // this aud is accepted
+	MaxLifetime time.Duration // exp may be so far ahead
+	JTIOptional bool          // jti may be absent
 }
 
 // What the request of a JWT authorization grant must say of its client (protocol G1).
@@ -229,8 +243,9 @@ type Expression struct {
 
 // Rule allows one thing. No matching rule, no token.
 type Rule struct {
-	At                   Position
-	Disabled             bool
+	At                   Position              // its path, for example clients[0].allow[1], is what the log calls the rule
+	Disabled             bool                  // as if it were not written, whatever its mode
+	Shadow               bool                  // mode: audit — it decides nothing, and the log says what it would
 	If                   Expression            // bool over claims; not given: matches always
 	Require              []Requirement         // what must hold besides: the conditions of the issuer's preset
 	Subject              Expression            // string over claims; not given: the sub (or, where the trust says so, the iss)

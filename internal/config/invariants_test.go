@@ -140,11 +140,10 @@ func (i invariants) client(c config.Client) {
 		i.keys(c.Keys, c.ID)
 		i.must(!c.Keys.Discovery, "discovery is for issuers", c.ID)
 	}
-	if c.ClientAssertion.Audience != "" {
-		i.printable(c.ClientAssertion.Audience)
-	}
 	i.lifetime(c.ClientAssertion.MaxLifetime)
-	i.assertion(c.Assertion)
+	i.must(c.ClientAssertion.MaxLifetime <= 10*time.Minute, "a client assertion lives for 10 m without an exception", c)
+	i.exceptions(c.ClientAssertion.Exceptions, "client_assertion.", 10*time.Minute)
+	i.assertion(c.Assertion, time.Hour)
 	i.rules(c.Allow)
 }
 
@@ -177,7 +176,11 @@ func (i invariants) authentication(c config.Client, asserts bool) {
 func (i invariants) issuer(s config.Issuer) {
 	i.must(!s.Keys.IsZero(), "an issuer has keys", s.Issuer)
 	i.keys(s.Keys, s.Issuer)
-	i.assertion(s.Assertion)
+	strict := time.Hour
+	if s.Preset != "" {
+		strict = 25 * time.Hour // the longest of those that providers give their tokens
+	}
+	i.assertion(s.Assertion, strict)
 	i.must(contains([]string{config.ClientNotNeeded, config.ClientIdentified, config.ClientAuthenticated}, s.Client),
 		"a known demand on the client", s.Client)
 	i.rules(s.Allow)
@@ -210,15 +213,48 @@ func (i invariants) claimTypes(types config.ClaimTypes) {
 	}
 }
 
-func (i invariants) assertion(a config.Assertion) {
+func (i invariants) assertion(a config.Assertion, strict time.Duration) {
 	i.lifetime(a.MaxLifetime)
 	i.must(!a.JTIRequired || !a.Reusable, "a jti that is required is looked at", a)
+	i.must(a.MaxLifetime <= strict, "no assertion lives longer than the strict rule says without an exception", a)
+	i.exceptions(a.Exceptions, "assertion.", a.MaxLifetime)
+	for _, e := range a.Exceptions {
+		i.must(!contains(a.Audiences, e.Audience), "what has an end is not listed without one", a)
+		i.must(a.JTIRequired || !e.JTIOptional, "a jti is required but for its exception", a)
+		i.must(!e.Until.IsZero() || e.MaxLifetime > 0, "what is no exception without an end has one", a)
+	}
 	for _, names := range [][]string{a.Audiences, a.Types} {
 		i.distinct(names)
 		for _, name := range names {
 			i.printable(name)
 		}
 	}
+}
+
+func (i invariants) exceptions(all []config.Exception, section string, lifetime time.Duration) {
+	var names []string
+	for _, e := range all {
+		names = append(names, e.Name)
+		i.must(e.At.Line > 0, "an exception has a place", e)
+		i.must(strings.HasPrefix(e.Name, section) && len(e.Name) > len(section), "an exception has a name", e)
+		i.must(e.Until.IsZero() || e.Until.Year() >= 2000 && e.Until.Equal(e.Until.UTC().Truncate(24*time.Hour)), "it holds through a day", e)
+		i.must(e.Until.IsZero() == e.End().IsZero() && (e.Until.IsZero() || e.End().Sub(e.Until) == 24*time.Hour), "it ends with its day", e)
+		kinds := 0
+		for _, given := range []bool{e.Audience != "", e.MaxLifetime != 0, e.JTIOptional} {
+			if given {
+				kinds++
+			}
+		}
+		i.must(kinds == 1, "an exception is of one kind", e)
+		if e.Audience != "" {
+			i.printable(e.Audience)
+		}
+		if e.MaxLifetime != 0 {
+			i.lifetime(e.MaxLifetime)
+			i.must(e.MaxLifetime > lifetime, "an exception is weaker than the strict rule", e)
+		}
+	}
+	i.distinct(names)
 }
 
 func (i invariants) keys(k config.Keys, party string) {

@@ -93,8 +93,11 @@ func TestTheCompleteDocument(t *testing.T) {
 `),
 			Algorithm: "ES256",
 		},
-		ClientAssertion: config.ClientAssertion{MaxLifetime: 10 * time.Minute, JTIOptional: true},
-		Grants:          []string{config.ClientCredentials, jwtBearer},
+		ClientAssertion: config.ClientAssertion{
+			MaxLifetime: 10 * time.Minute,
+			Exceptions:  []config.Exception{{Name: "client_assertion.jti", JTIOptional: true}},
+		},
+		Grants: []string{config.ClientCredentials, jwtBearer},
 		Assertion: config.Assertion{
 			Audiences:      []string{"https://auth.example.com/oauth2/token"},
 			Types:          []string{"authorization-grant+jwt"},
@@ -134,10 +137,38 @@ func TestTheCompleteDocument(t *testing.T) {
 				"repository":                     {Text: "claims.repository"},
 				"https://example.com/claims/ref": {Text: "claims.ref"},
 			},
+		}, {
+			Shadow:        true,
+			If:            config.Expression{Text: `claims.repository_owner_id == "99"`},
+			Resource:      "https://deploy.example.com",
+			Scopes:        []string{"deploy.read"},
+			DefaultScopes: []string{"deploy.read"},
+			Lifetime:      10 * time.Minute,
 		}},
 	}, ignorePositions)
 
+	endOfMarch := time.Date(2027, time.March, 31, 0, 0, 0, 0, time.UTC)
+	equal(t, "the exceptions of a client", client(t, c, "warehouse").ClientAssertion, config.ClientAssertion{
+		MaxLifetime: 10 * time.Minute,
+		Exceptions: []config.Exception{
+			{Name: "client_assertion.audience", Until: endOfMarch, Audience: "https://auth.example.com/oauth2/token"},
+			{Name: "client_assertion.max_lifetime", Until: endOfMarch, MaxLifetime: time.Hour},
+			{Name: "client_assertion.jti", Until: endOfMarch, JTIOptional: true},
+		},
+	}, ignorePositions)
 	robot := c.Issuers[1]
+	equal(t, "the exceptions of an issuer", robot.Assertion, config.Assertion{
+		Audiences:         []string{"https://auth.example.com/robots"},
+		MaxLifetime:       time.Hour,
+		JTIRequired:       true,
+		SubjectFromIssuer: true,
+		ScopeFromClaim:    true,
+		Exceptions: []config.Exception{
+			{Name: "assertion.audiences[1]", Until: endOfMarch, Audience: "https://auth.example.com/v1/token"},
+			{Name: "assertion.max_lifetime", Until: endOfMarch, MaxLifetime: 12 * time.Hour},
+			{Name: "assertion.jti", Until: endOfMarch, JTIOptional: true},
+		},
+	}, ignorePositions)
 	if !robot.Assertion.SubjectFromIssuer || !robot.Assertion.ScopeFromClaim || robot.Client != config.ClientAuthenticated {
 		t.Errorf("the service account is read as %+v", robot)
 	}
@@ -302,6 +333,8 @@ func TestDangerousChoicesAreWarnedOf(t *testing.T) {
     grants: [client_credentials]
     client_assertion: {jti: optional}`,
 			"config.yaml:13: clients[0].client_assertion.jti: jti is optional"},
+		{"client_assertions_without_jti_until_a_day", excepting + "      jti: {value: optional, until: 2027-03-31}",
+			"config.yaml:14: clients[0].client_assertion.jti: jti is optional"},
 		{"rules_that_nothing_applies", inClient + `
     authentication: none
     grants: [` + jwtBearer + `]`,
@@ -327,6 +360,7 @@ func TestCarefulChoicesAreNotWarnedOf(t *testing.T) {
 		"a_turned_off":  prelude + "troubleshooting: {rec_token: false}",
 		"keys_by_https": inKeys + "      {jwks_uri: https://idp.example.com/jwks.json, private_network: false}",
 		"an_issuer":     inIssuer,
+		"an_exception":  inIssuer + "    audiences: [{value: a, until: 2027-03-31}]",
 		"a_rule_of_5_m": inRules + "      - {resource: https://api.example.com, scopes: [read], lifetime: 5m}",
 	} {
 		t.Run(name, func(t *testing.T) {

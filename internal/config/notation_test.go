@@ -57,7 +57,7 @@ access_tokens: {}    #! access_tokens: access_tokens is empty; give it a field
     audiences: [true]   #! issuers[0].audiences[0]: audiences[0] is a boolean; write it in quotes, so that it is text
 `)
 	denyByForm(t, "a_mapping_is_not_text", inIssuer+`
-    audiences: [{a: b}] #! issuers[0].audiences[0]: audiences[0] is a mapping; write text
+    types: [{a: b}]     #! issuers[0].types[0]: types[0] is a mapping; write text
 `)
 	denyByForm(t, "text_is_not_a_list", inIssuer+`
     audiences: a     #! issuers[0].audiences: audiences is text; write a list

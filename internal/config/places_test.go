@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ type place struct {
 	says  map[string]any
 }
 
-// places walks the schema as the document can be nested, through every reference.
+// places walks the schema as the document can be nested, through every reference and every form that a value can have.
 func places(t *testing.T) []place {
 	t.Helper()
 	var root map[string]any
@@ -44,6 +45,12 @@ func places(t *testing.T) []place {
 			walk(place{path: at.path, names: at.names, says: merged})
 			return
 		}
+		if forms := formsOf(at.says); forms != nil {
+			for _, form := range forms {
+				walk(place{path: at.path, names: at.names, says: form})
+			}
+			return
+		}
 		found = append(found, at)
 		if items, ok := at.says["items"].(map[string]any); ok {
 			walk(place{path: at.path + "[0]", names: append(slices.Clip(at.names), "[]"), says: items})
@@ -57,6 +64,25 @@ func places(t *testing.T) []place {
 	walk(place{says: root})
 	slices.SortFunc(found, func(a, b place) int { return strings.Compare(a.path, b.path) })
 	return found
+}
+
+// formsOf returns what the schema says of each form that a value can have. Alternatives that only say which fields go
+// together are no forms.
+func formsOf(says map[string]any) (forms []map[string]any) {
+	alternatives, _ := says["oneOf"].([]any)
+	for _, alternative := range alternatives {
+		form := maps.Clone(alternative.(map[string]any))
+		if form["$ref"] == nil && form["type"] == nil {
+			return nil
+		}
+		for keyword, value := range says {
+			if keyword != "oneOf" {
+				form[keyword] = value
+			}
+		}
+		forms = append(forms, form)
+	}
+	return forms
 }
 
 // document writes a document that holds nothing but the value at this place.

@@ -240,10 +240,13 @@ func TestWhatAPresetFillsIn(t *testing.T) {
 				Audiences: []string{"https://oauth2.googleapis.com/token"}, MaxLifetime: time.Hour, SubjectFromIssuer: true, ScopeFromClaim: true,
 			},
 		},
-		// What is written takes the place of what is known.
+		// What is written takes the place of what is known; what is weaker than that is an exception from it.
 		"preset: gitlab-ci\n    issuer: https://gitlab.example.com\n    keys: {file: a}\n    max_lifetime: 2h\n    jti: optional": {
 			Preset: "gitlab-ci", Issuer: "https://gitlab.example.com", Keys: config.Keys{File: "a"},
-			Assertion: config.Assertion{MaxLifetime: 2 * time.Hour},
+			Assertion: config.Assertion{MaxLifetime: time.Hour, JTIRequired: true, Exceptions: []config.Exception{
+				{Name: "assertion.max_lifetime", MaxLifetime: 2 * time.Hour},
+				{Name: "assertion.jti", JTIOptional: true},
+			}},
 		},
 		"preset: google-service-account-key\n    issuer: robot@acme.example\n    keys: {pem: a}\n    audiences: [b]\n    types: [c]\n    jti: required": {
 			Preset: "google-service-account-key", Issuer: "robot@acme.example", Keys: config.Keys{PEM: "a"},

@@ -46,7 +46,7 @@ func readConfig(v value) *Config {
 	c.Resources = list(m.required("resources"), func(v value) Resource { return readResource(v, ids, rings) })
 	rings.warnOfIdle(c)
 
-	parties := partyReader{names: register{}, rings: rings, rules: newRuleReader(c)}
+	parties := partyReader{us: c.Issuer, names: register{}, rings: rings, rules: newRuleReader(c)}
 	parties.names.enter(issuer, c.Issuer)
 	c.Clients = list(m.optional("clients"), parties.client)
 	c.Issuers = list(m.optional("issuers"), parties.issuer)
@@ -56,6 +56,7 @@ func readConfig(v value) *Config {
 // A partyReader reads clients and issuers. What the iss of an assertion names is this service, a client or an issuer,
 // and never two of them: the rules and keys of one must not be reached by the name of another.
 type partyReader struct {
+	us    string // the issuer identifier of this service
 	names register
 	rings *ringReader
 	rules ruleReader

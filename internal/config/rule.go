@@ -43,6 +43,12 @@ func newRuleReader(c *Config) ruleReader {
 	return r
 }
 
+// What mode says: whether a rule decides, or is only tried on real requests.
+const (
+	modeEnforce = "enforce"
+	modeAudit   = "audit"
+)
+
 // read reads one rule.
 func (r ruleReader) read(v value) Rule {
 	m := v.mapping()
@@ -60,6 +66,7 @@ func (r ruleReader) read(v value) Rule {
 		Lifetime:             m.optional("lifetime").lifetime(r.lifetime),
 		Narrow:               m.optional("narrow").flag(),
 		ExpiresWithAssertion: m.optional("expires_with_assertion").flag(),
+		Shadow:               m.optional("mode").oneOf(modeEnforce, modeEnforce, modeAudit) == modeAudit,
 		Claims:               readClaims(m.optional("claims")),
 	}
 }

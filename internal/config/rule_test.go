@@ -10,6 +10,7 @@ func TestRule(t *testing.T) {
 `)
 	allow(t, "everything", inRules+`
       - disabled: true
+        mode: audit
         if: "true"
         subject: claims.email
         resource: https://api.example.com
@@ -56,6 +57,24 @@ func TestRule(t *testing.T) {
       - resource: https://api.example.com
         scopes: [read]
         if: true                         #! issuers[0].allow[0].if: if is a boolean; write it in quotes, so that it is text
+`)
+	denyByForm(t, "an_unknown_mode_is_refused", inRules+`
+      - resource: https://api.example.com
+        scopes: [read]
+        mode: shadow                     #! issuers[0].allow[0].mode: mode is "shadow"; use one of enforce, audit
+`)
+	denyByForm(t, "a_mode_that_is_a_boolean_is_refused", inRules+`
+      - resource: https://api.example.com
+        scopes: [read]
+        mode: true                       #! issuers[0].allow[0].mode: mode is a boolean; write it in quotes, so that it is text
+`)
+	denyByForm(t, "a_mode_without_text_is_refused", inRules+`
+      - resource: https://api.example.com
+        scopes: [read]
+        mode:                            #! issuers[0].allow[0].mode: mode has no value; give it one
+`)
+	denyByForm(t, "a_mode_of_a_whole_party_is_refused", inIssuer+`
+    mode: audit                          #! issuers[0].mode: mode is not a field here; …
 `)
 	denyByMeaning(t, "an_unknown_resource_is_refused", inRules+`
       - resource: https://api.example.com/       #! issuers[0].allow[0].resource: resource is "https://api.example.com/", which is not the id of any of the resources

@@ -156,10 +156,10 @@ func TestEveryGoodDocumentIsAllowed(t *testing.T) {
 
 // A field that no document uses is one that nobody has seen working.
 func TestEveryFieldIsUsedInAGoodDocument(t *testing.T) {
-	// Clients and issuers have the same keys and rules, and every ring has the same places: to use a field in one of them is
-	// enough.
+	// Clients and issuers have the same keys, rules and assertions, and every ring has the same places: to use a field in one
+	// of them is enough.
 	section := strings.NewReplacer("clients[0].allow", "allow", "issuers[0].allow", "allow",
-		"clients[0].keys", "keys", "issuers[0].keys", "keys", "signing_keys.additional[0].", "signing_keys.")
+		"clients[0].keys", "keys", "clients[0].assertion.", "issuers[0].", "issuers[0].keys", "keys", "signing_keys.additional[0].", "signing_keys.")
 	used := map[string]bool{}
 	var walk func(path string, value any)
 	walk = func(path string, value any) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -145,6 +146,46 @@ func intercepted(t *testing.T, do between) string {
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(server.Stop)
 	return listener.Addr().String()
+}
+
+// crowd counts calls that are under way at a time. None of them ends before four have come.
+type crowd struct {
+	mu           sync.Mutex
+	inside, most int
+	four         chan struct{}
+}
+
+func newCrowd() *crowd { return &crowd{four: make(chan struct{})} }
+
+// visit is one call.
+func (c *crowd) visit(ctx context.Context) {
+	c.mu.Lock()
+	c.inside++
+	if c.most < 4 && c.inside == 4 {
+		close(c.four)
+	}
+	c.most = max(c.most, c.inside)
+	c.mu.Unlock()
+	select {
+	case <-c.four:
+	case <-ctx.Done():
+	}
+	for range 1000 {
+		runtime.Gosched() // to whoever should not come in as well
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.inside--
+}
+
+// wantFour wants that there were four at most, and once.
+func (c *crowd) wantFour(t *testing.T) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.most != 4 {
+		t.Errorf("%d at a time", c.most)
+	}
 }
 
 // lane is a TCP proxy on loopback.

@@ -81,7 +81,7 @@ func (k *secretKeeper) change(ctx context.Context, number string, change stateCh
 	}
 	client, err := k.manager.clients.get(ctx)
 	if err != nil {
-		return &secretError{doing: "connecting to change", secret: k.secret, cause: err}
+		return &callError{doing: "connecting to change", name: k.secret, cause: err}
 	}
 	_, err = patiently(ctx, func() (*pb.SecretVersion, error) {
 		return change.call(client, k.secret+"/versions/"+number)
@@ -95,7 +95,7 @@ func (k *secretKeeper) change(ctx context.Context, number string, change stateCh
 		}
 	}
 	if err != nil {
-		return &secretError{doing: change.doing + " version " + number + " of", secret: k.secret, cause: err}
+		return &callError{doing: change.doing + " version " + number + " of", name: k.secret, cause: err}
 	}
 	return nil
 }

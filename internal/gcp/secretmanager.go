@@ -2,9 +2,6 @@ package gcp
 
 import (
 	"fmt"
-	"net"
-	"strconv"
-	"strings"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 )
@@ -37,33 +34,20 @@ type SecretManagerConfig struct {
 // its text.
 type SecretManager struct {
 	emulated bool
-	clients  lazyClient
+	clients  lazyClient[*secretmanager.Client]
 }
 
 // NewSecretManager checks the configuration. It does not touch the network and looks for no credentials: that is done by
 // the first call that needs them.
 func NewSecretManager(config SecretManagerConfig) (*SecretManager, error) {
-	m := new(SecretManager)
-	if config.EmulatorHost == "" {
-		m.clients.create = newGoogleClient
-		return m, nil
+	create, err := connector(config.EmulatorHost, secretmanager.NewClient)
+	if err != nil {
+		return nil, fmt.Errorf("configuring Secret Manager: %w", err)
 	}
-	if !isHostPort(config.EmulatorHost) {
-		return nil, fmt.Errorf("the Secret Manager emulator's address %q is not of the form host:port", config.EmulatorHost)
-	}
-	m.emulated = true
-	m.clients.create = func() (*secretmanager.Client, error) { return newEmulatorClient(config.EmulatorHost) }
-	return m, nil
-}
-
-// isHostPort refuses above all a URL, which operators try first, and which would be dialled as if it were a name.
-func isHostPort(address string) bool {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil || host == "" || strings.ContainsAny(host, "/@ ") {
-		return false
-	}
-	number, err := strconv.ParseUint(port, 10, 16)
-	return err == nil && number != 0
+	return &SecretManager{
+		emulated: config.EmulatorHost != "",
+		clients:  lazyClient[*secretmanager.Client]{create: create},
+	}, nil
 }
 
 // Close ends the connection, if there ever was one. Calls under way fail, and so does every later one.

@@ -24,6 +24,9 @@ func TestAnEmulatorHostThatIsNoneIsRefused(t *testing.T) {
 		if _, err := gcp.NewSecretManager(gcp.SecretManagerConfig{EmulatorHost: host}); err == nil {
 			t.Errorf("%q is taken", host)
 		}
+		if _, err := gcp.NewKMS(gcp.KMSConfig{EmulatorHost: host}); err == nil {
+			t.Errorf("%q is taken for a KMS", host)
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package gcp
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -20,16 +19,16 @@ func (m *SecretManager) CanonicalName(ctx context.Context, secret string) (strin
 	}
 	client, err := m.clients.get(ctx)
 	if err != nil {
-		return "", &secretError{doing: "connecting to look up", secret: secret, cause: err}
+		return "", &callError{doing: "connecting to look up", name: secret, cause: err}
 	}
 	found, err := patiently(ctx, func() (*pb.Secret, error) {
 		return client.GetSecret(ctx, &pb.GetSecretRequest{Name: secret})
 	})
 	if err != nil {
-		return "", &secretError{doing: "looking up", secret: secret, cause: err}
+		return "", &callError{doing: "looking up", name: secret, cause: err}
 	}
 	if _, _, err := splitSecretName(found.GetName()); err != nil {
-		return "", &secretError{doing: "looking up", secret: secret, cause: fmt.Errorf("in the answer, %w", err)}
+		return "", &callError{doing: "looking up", name: secret, cause: fmt.Errorf("in the answer, %w", err)}
 	}
 	return found.GetName(), nil
 }
@@ -42,19 +41,4 @@ func splitSecretName(secret string) (project, id string, err error) {
 		return "", "", fmt.Errorf("%q is not a secret's name: want projects/P/secrets/S", secret)
 	}
 	return parts[1], parts[3], nil
-}
-
-// lastSegment returns the number of a version from its full name. Google's names carry the project's number where ours has
-// its ID, so that a name from an answer is never compared with, or used in place of, the configured one.
-func lastSegment(version string) (string, error) {
-	_, number, found := strings.Cut(version, "/versions/")
-	if !found || !isVersionNumber(number) {
-		return "", errors.New("the answer has a version without a number")
-	}
-	return number, nil
-}
-
-// isVersionNumber refuses aliases with everything else: what "latest" stands for changes between two calls.
-func isVersionNumber(s string) bool {
-	return s != "" && s[0] != '0' && strings.Trim(s, "0123456789") == ""
 }

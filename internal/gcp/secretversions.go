@@ -1,16 +1,12 @@
 package gcp
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"hash/crc32"
 	"slices"
-	"strings"
 
 	secretmanager "cloud.google.com/go/secretmanager/apiv1"
 	pb "cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
-	"github.com/googleapis/gax-go/v2"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/api/iterator"
 	"google.golang.org/grpc/codes"
@@ -18,10 +14,6 @@ import (
 
 	"example.com/countersign/internal/keys"
 )
-
-// parallelAccesses bounds how many payloads of one secret are fetched at a time. A ring has two or three enabled versions;
-// the bound is for the secret that somebody forgot to clean up, so that it does not spend the project's quota at once.
-const parallelAccesses = 4
 
 // Versions returns all versions of the secret, oldest first, with the payloads of the enabled ones. Destroyed versions are
 // among them: Google lists them for as long as the secret exists.
@@ -40,12 +32,12 @@ func (m *SecretManager) versions(ctx context.Context, secret string, memory *pay
 	}
 	client, err := m.clients.get(ctx)
 	if err != nil {
-		return nil, &secretError{doing: "connecting to read", secret: secret, cause: err}
+		return nil, &callError{doing: "connecting to read", name: secret, cause: err}
 	}
 	r := versionReader{client: client, secret: secret, memory: memory, checksumOptional: m.emulated}
 	versions, err := patiently(ctx, func() ([]keys.Version, error) { return r.list(ctx) })
 	if err != nil {
-		return nil, &secretError{doing: "listing the versions of", secret: secret, cause: err}
+		return nil, &callError{doing: "listing the versions of", name: secret, cause: err}
 	}
 	memory.recall(versions)
 	if err := r.fillPayloads(ctx, versions); err != nil {
@@ -68,10 +60,7 @@ func (r *versionReader) list(ctx context.Context) ([]keys.Version, error) {
 	for {
 		listed, err := pages.Next()
 		if errors.Is(err, iterator.Done) {
-			// The numbers have no leading zeros, so the shorter one is the smaller one.
-			slices.SortFunc(versions, func(a, b keys.Version) int {
-				return cmp.Or(cmp.Compare(len(a.ID), len(b.ID)), strings.Compare(a.ID, b.ID))
-			})
+			slices.SortFunc(versions, byNumber)
 			return versions, nil
 		}
 		if err != nil {
@@ -88,7 +77,7 @@ func (r *versionReader) list(ctx context.Context) ([]keys.Version, error) {
 // versionOf refuses a version without a create time: the ring takes the age of a key from it, and the zero time would make
 // a key sign that no verifier has seen yet (protocol J2). A state that we do not know stays the zero State, which is unusable.
 func versionOf(listed *pb.SecretVersion) (keys.Version, error) {
-	number, err := lastSegment(listed.GetName())
+	number, err := versionNumber(listed.GetName(), "/versions/")
 	if err != nil {
 		return keys.Version{}, err
 	}
@@ -114,7 +103,7 @@ func stateOf(state pb.SecretVersion_State) keys.State {
 // fillPayloads fetches what the memory did not have.
 func (r *versionReader) fillPayloads(ctx context.Context, versions []keys.Version) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallelAccesses)
+	group.SetLimit(parallelReads)
 	for i := range versions {
 		if version := &versions[i]; version.State == keys.Enabled && version.Payload == nil {
 			group.Go(func() error { return r.fillPayload(ctx, version) })
@@ -136,7 +125,7 @@ func (r *versionReader) fillPayload(ctx context.Context, version *keys.Version) 
 		}
 	}
 	if err != nil {
-		return &secretError{doing: "reading version " + version.ID + " of", secret: r.secret, cause: err}
+		return &callError{doing: "reading version " + version.ID + " of", name: r.secret, cause: err}
 	}
 	version.Payload = payload
 	r.memory.remember(*version)
@@ -146,9 +135,7 @@ func (r *versionReader) fillPayload(ctx context.Context, version *keys.Version) 
 func (r *versionReader) access(ctx context.Context, number string) ([]byte, error) {
 	request := &pb.AccessSecretVersionRequest{Name: r.secret + "/versions/" + number}
 	answer, err := patiently(ctx, func() (*pb.AccessSecretVersionResponse, error) {
-		// The library retries only this call, with pauses of up to 2 s, then 4 s, up to a minute; and when the context ends in
-		// such a pause it forgets what it was waiting for. Without its retry, patiently decides as for every other call.
-		return r.client.AccessSecretVersion(ctx, request, gax.WithRetry(nil))
+		return r.client.AccessSecretVersion(ctx, request, withoutRetry())
 	})
 	if err != nil {
 		return nil, err
@@ -175,9 +162,4 @@ func (r *versionReader) verified(payload *pb.SecretPayload) ([]byte, error) {
 func (r *versionReader) get(ctx context.Context, number string) (*pb.SecretVersion, error) {
 	request := &pb.GetSecretVersionRequest{Name: r.secret + "/versions/" + number}
 	return patiently(ctx, func() (*pb.SecretVersion, error) { return r.client.GetSecretVersion(ctx, request) })
-}
-
-// checksum is CRC32C, as the int64 that Secret Manager carries it in.
-func checksum(data []byte) int64 {
-	return int64(crc32.Checksum(data, crc32.MakeTable(crc32.Castagnoli)))
 }

@@ -239,20 +239,10 @@ func TestAnEmulatorMayLeaveTheChecksumOut(t *testing.T) {
 }
 
 func TestPayloadsAreFetchedFourAtATime(t *testing.T) {
-	var now, most atomic.Int32
-	full := make(chan struct{})
+	crowd := newCrowd()
 	manager := newManager(t, intercepted(t, func(ctx context.Context, _ backend, request any, forward func() (any, error)) (any, error) {
 		if _, accessing := request.(*pb.AccessSecretVersionRequest); accessing {
-			if n := now.Add(1); n == 4 && most.Swap(4) < 4 {
-				close(full)
-			} else if n > 4 {
-				most.Store(n)
-			}
-			defer now.Add(-1)
-			select { // nobody is done before four have come
-			case <-full:
-			case <-ctx.Done():
-			}
+			crowd.visit(ctx)
 		}
 		return forward()
 	}))
@@ -262,7 +252,5 @@ func TestPayloadsAreFetchedFourAtATime(t *testing.T) {
 	if _, err := manager.Versions(ctx, secretName); err != nil {
 		t.Fatal(err)
 	}
-	if got := most.Load(); got != 4 {
-		t.Errorf("%d at a time", got)
-	}
+	crowd.wantFour(t)
 }

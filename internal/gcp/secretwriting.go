@@ -16,7 +16,7 @@ func (m *SecretManager) CreateSecret(ctx context.Context, secret string) error {
 	}
 	client, err := m.clients.get(ctx)
 	if err != nil {
-		return &secretError{doing: "connecting to create", secret: secret, cause: err}
+		return &callError{doing: "connecting to create", name: secret, cause: err}
 	}
 	automatic := &pb.Replication_Automatic_{Automatic: &pb.Replication_Automatic{}}
 	_, err = client.CreateSecret(ctx, &pb.CreateSecretRequest{
@@ -25,7 +25,7 @@ func (m *SecretManager) CreateSecret(ctx context.Context, secret string) error {
 		Secret:   &pb.Secret{Replication: &pb.Replication{Replication: automatic}},
 	})
 	if err != nil {
-		return &secretError{doing: "creating", secret: secret, cause: err}
+		return &callError{doing: "creating", name: secret, cause: err}
 	}
 	return nil
 }
@@ -40,11 +40,11 @@ func (m *SecretManager) AddVersion(ctx context.Context, secret string, payload [
 		return "", err
 	}
 	if len(payload) == 0 {
-		return "", &secretError{doing: "adding a version to", secret: secret, cause: errors.New("the payload is empty")}
+		return "", &callError{doing: "adding a version to", name: secret, cause: errors.New("the payload is empty")}
 	}
 	client, err := m.clients.get(ctx)
 	if err != nil {
-		return "", &secretError{doing: "connecting to add a version to", secret: secret, cause: err}
+		return "", &callError{doing: "connecting to add a version to", name: secret, cause: err}
 	}
 	sum := checksum(payload)
 	version, err := client.AddSecretVersion(ctx, &pb.AddSecretVersionRequest{
@@ -52,11 +52,11 @@ func (m *SecretManager) AddVersion(ctx context.Context, secret string, payload [
 		Payload: &pb.SecretPayload{Data: payload, DataCrc32C: &sum},
 	})
 	if err != nil {
-		return "", &secretError{doing: "adding a version to", secret: secret, cause: err}
+		return "", &callError{doing: "adding a version to", name: secret, cause: err}
 	}
-	number, err := lastSegment(version.GetName())
+	number, err := versionNumber(version.GetName(), "/versions/")
 	if err != nil {
-		return "", &secretError{doing: "adding a version to", secret: secret, cause: err}
+		return "", &callError{doing: "adding a version to", name: secret, cause: err}
 	}
 	return number, nil
 }

@@ -14,14 +14,15 @@ import (
 type Trust struct {
 	Disabled       bool // refused as if the party were unknown
 	Keys           assertion.Keys
-	Audiences      []string          // one must be in aud (protocol G4)
-	Types          []string          // accepted typ values besides an absent one and JWT
-	MaxLifetime    time.Duration     // protocol G5
-	IDRequired     bool              // jti must be there
-	Reusable       bool              // an assertion is good until it expires, also where it has a jti
-	Subject        assertion.Subject // protocol G3
-	ScopeFromClaim bool              // the requested scope is the assertion's scope claim
-	Client         ClientNeed        // protocol G1
+	Audiences      []string              // one must be in aud (protocol G4)
+	Types          []string              // accepted typ values besides an absent one and JWT
+	MaxLifetime    time.Duration         // protocol G5
+	IDRequired     bool                  // jti must be there
+	Reusable       bool                  // an assertion is good until it expires, also where it has a jti
+	Exceptions     []assertion.Exception // what may be weaker than Audiences, MaxLifetime and IDRequired say
+	Subject        assertion.Subject     // protocol G3
+	ScopeFromClaim bool                  // the requested scope is the assertion's scope claim
+	Client         ClientNeed            // protocol G1
 }
 
 // ClientNeed is what the request must say of its client besides the assertion.
@@ -100,6 +101,7 @@ func (t Trust) profile(party Party) assertion.Profile {
 		MaxLifetime: t.MaxLifetime,
 		IDRequired:  t.IDRequired,
 		Reusable:    t.Reusable,
+		Exceptions:  t.Exceptions,
 	}
 }
 

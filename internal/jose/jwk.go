@@ -14,11 +14,11 @@ import (
 type jwkMembers struct {
 	algorithm Algorithm // empty: none named
 	id        string    // kid; empty: none
-	private   bool      // a private or symmetric part is there
 }
 
 // readMembers reads a JWK that is to be used for operation, "sign" or "verify". jwx compares kty without regard to
-// case, so that it must be there is asked here.
+// case, so that it must be there is asked here. A private key that is to verify is called that before anything else is
+// said of it.
 func readMembers(text []byte, operation string) (jwkMembers, error) {
 	object, err := decodeObject(text)
 	if err != nil {
@@ -37,11 +37,13 @@ func readMembers(text []byte, operation string) (jwkMembers, error) {
 	if keyType == "" {
 		return jwkMembers{}, ErrKeyMember
 	}
+	if operation == "verify" && hasPrivatePart(object) {
+		return jwkMembers{}, ErrKeyPrivate
+	}
 	if !serves(use, operation) || !allows(object, operation) {
 		return jwkMembers{}, ErrKeyUse
 	}
 	members.algorithm = algorithmOf(algorithm)
-	members.private = hasPrivatePart(object)
 	return members, nil
 }
 
@@ -77,9 +79,6 @@ func parseJWK(text []byte, fallback Algorithm) (VerificationKey, error) {
 	members, err := readMembers(text, "verify")
 	if err != nil {
 		return VerificationKey{}, err
-	}
-	if members.private {
-		return VerificationKey{}, ErrKeyPrivate
 	}
 	public, err := rawKey(text)
 	if err != nil {

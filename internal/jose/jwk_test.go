@@ -219,6 +219,8 @@ func TestA4_private_and_symmetric_keys_are_refused(t *testing.T) {
 		deny("a shared secret", `{"kty":"oct","k":"`+encode(secret)+`","alg":"HS256"}`, jose.ErrKeyPrivate),
 		deny("a post-quantum private key", `{"kty":"AKP","alg":"ML-DSA-44","priv":"AAAA"}`, jose.ErrKeyPrivate),
 		deny("a private EC key", ecJWK(`,"d":"jpsQnnGQmL-YBIffH1136cspYG6-0iY7X1fCE9-E9LI"`), jose.ErrKeyPrivate),
+		deny("a private key for encryption", ecJWK(`,"use":"enc","d":"AA"`), jose.ErrKeyPrivate),
+		deny("a private key that may only sign", ecJWK(`,"key_ops":["sign"],"d":"AA"`), jose.ErrKeyPrivate),
 		deny("d as null", ecJWK(`,"d":null`), jose.ErrKeyPrivate),
 		deny("d as nothing", ecJWK(`,"d":""`), jose.ErrKeyPrivate),
 		deny("d with an escape", ecJWK(`,"\u0064":"AA"`), jose.ErrKeyPrivate),

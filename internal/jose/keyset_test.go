@@ -6,6 +6,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +87,21 @@ func TestKeys_is_not_read_from_a_name_in_other_letters(t *testing.T) {
 	keys, rejected, err := jose.ParseKeySet([]byte(`{"keys":[],"KEYS":[`+ecJWK("")+`]}`), "")
 	if err != nil || len(keys) != 0 || len(rejected) != 0 {
 		t.Errorf("%v, %v, %v", keys, rejected, err)
+	}
+}
+
+func TestA_private_key_in_a_set_is_told_from_one_of_no_use(t *testing.T) {
+	keys, rejected, err := jose.ParseKeySet([]byte(`{"keys":[`+ecJWK(`,"use":"enc"`)+`,`+ecJWK(`,"d":"AA"`)+`,`+ecJWK(`,"use":"enc","d":"AA"`)+`,`+
+		`{"kty":"oct","k":"AAAA"},{"kty":"EC"},`+ecJWK("")+`]}`), "")
+	if err != nil || len(keys) != 1 {
+		t.Fatalf("%d keys, %v", len(keys), err)
+	}
+	var private []bool
+	for _, key := range rejected {
+		private = append(private, key.Private)
+	}
+	if !slices.Equal(private, []bool{false, true, true, true, false}) {
+		t.Errorf("%+v", rejected)
 	}
 }
 

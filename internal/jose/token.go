@@ -27,9 +27,11 @@ type Token struct {
 	KeyID     string    // kid; empty: none
 	Type      string    // typ as written; empty: none
 
-	claims    Claims
-	signed    []byte // header and payload as signed
-	signature []byte
+	claims     Claims
+	signed     []byte // header and payload as signed
+	signature  []byte
+	trustChain any // as it is in the header
+	chained    bool
 }
 
 // Parse takes a compact JWS apart. It decides everything that can be decided without a key (protocol A1, A4, A6);
@@ -130,7 +132,9 @@ func (t *Token) parseHeader(part string) error {
 	if _, compressed := header["zip"]; compressed || contentType != "" {
 		return ErrNested
 	}
-	// jwk, jku, x5u, x5c are not looked at: a header never supplies a key (protocol A4).
+	// jwk, jku, x5u, x5c are not looked at: a header never supplies a key (protocol A4). A trust_chain is kept for the
+	// one who asks for it.
+	t.trustChain, t.chained = header["trust_chain"]
 	t.Algorithm = algorithmOf(algorithm)
 	if !t.Algorithm.Known() {
 		return ErrAlgorithm

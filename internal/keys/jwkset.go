@@ -105,7 +105,7 @@ func (s *Set) maxAge(histories []*history, now time.Time) (age time.Duration, un
 	for i, found := range histories {
 		timing := s.rings[i].config.Timing
 		limits := []time.Time{found.began.Add(timing.valid())}
-		if change := timing.changes(found.members, now); !change.IsZero() {
+		if change, known := timing.changes(found.members, now); known {
 			limits = append(limits, change)
 		}
 		if len(found.members) == 0 {

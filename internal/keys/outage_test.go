@@ -11,7 +11,7 @@ import (
 	"example.com/countersign/internal/keys"
 )
 
-var errDown = errors.New("Secret Manager is down")
+var errDown = errors.New("the source is down")
 
 // What a ring does not know yet cannot have begun to sign elsewhere before the ring stops.
 func TestRing_serves_the_last_good_keys_through_an_outage_for_as_long_as_they_are_valid(t *testing.T) {
@@ -67,7 +67,7 @@ func TestJ1_a_set_is_not_kept_past_its_next_change(t *testing.T) {
 		b := newBench(t)
 		b.add(b.version("1", "a", b.epoch.Add(-2*time.Hour)), b.version("2", "b", b.epoch.Add(-time.Hour)), b.version("3", "c", b.epoch))
 		b.expect("b", "a b c")
-		last := propagation // when a is needed no more, neither for its tokens nor to fall back to
+		const last = propagation + retirement // when a is needed no more, neither for its tokens nor for those of b
 		for second := time.Duration(0); second < last; second += 3 * time.Second {
 			b.at(second)
 			if document := b.document(b.ring); second+document.MaxAge > last {

@@ -103,7 +103,7 @@ func (t Timing) tidy(ctx context.Context, keeper Keeper, found *history, now tim
 		return nil
 	}
 	for i, member := range found.members[:current] {
-		if t.retired(found.members, i).After(now) {
+		if at, known := t.expired(found.members, i); !known || at.After(now) {
 			continue
 		}
 		if err := keeper.Disable(ctx, member.version.ID); err != nil {

@@ -45,44 +45,34 @@ func signing(members []member, now time.Time) (index int, found bool) {
 	return 0, false
 }
 
-// retired returns when the last token that a member signed has expired everywhere. The newest member has no such time.
-func (t Timing) retired(members []member, index int) time.Time {
-	return members[index+1].signs.Add(t.retirement())
+// expired returns when the last token has expired everywhere that a member signed in its turn. The newest member has no
+// such time yet.
+func (t Timing) expired(members []member, index int) (at time.Time, known bool) {
+	if index+1 >= len(members) {
+		return time.Time{}, false
+	}
+	return members[index+1].signs.Add(t.retirement()), true
 }
 
-// published returns the members that belong in the JWK Set now: those that will sign, the one that does, those whose
-// tokens have not expired everywhere, and the one that would sign if the one that does were disabled. Without that last
-// one, an emergency would put a key to work that no verifier knows.
+// leaves returns when a member leaves the JWK Set: when the tokens of the one after it have expired too. Until then it
+// may be needed. If the one after it is disabled, it signs at once, and verifiers must know it; an instance that has not
+// learned of that yet must still show it, for the tokens that it signed elsewhere. The two newest have no such time yet.
+func (t Timing) leaves(members []member, index int) (at time.Time, known bool) {
+	return t.expired(members, index+1)
+}
+
+// published returns the members that belong in the JWK Set now: those that will sign, the one that does, and those that
+// have not left.
 func (t Timing) published(members []member, now time.Time) []member {
-	current, found := signing(members, now)
-	if !found {
-		return members
-	}
-	for i := range members[:current] {
-		if i == current-1 || t.retired(members, i).After(now) {
+	for i := range members {
+		if at, known := t.leaves(members, i); !known || at.After(now) {
 			return members[i:]
 		}
 	}
-	return members[current:]
+	return nil
 }
 
-// changes returns when the members that are published become others, if nothing is added or disabled. The zero time
-// says: never.
-func (t Timing) changes(members []member, now time.Time) time.Time {
-	current, found := signing(members, now)
-	first := len(members) - len(t.published(members, now))
-	if !found || first == current {
-		return time.Time{} // Members only ever leave, and there is none that could.
-	}
-	leaves := t.retired(members, first)
-	if first == current-1 {
-		// It is the one to fall back to, until the next one signs.
-		if current == len(members)-1 {
-			return time.Time{}
-		}
-		if next := members[current+1].signs; next.After(leaves) {
-			leaves = next
-		}
-	}
-	return leaves
+// changes returns when the members that are published become others if nothing is added or disabled; false: never.
+func (t Timing) changes(members []member, now time.Time) (at time.Time, known bool) {
+	return t.leaves(members, len(members)-len(t.published(members, now)))
 }

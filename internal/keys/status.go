@@ -14,7 +14,7 @@ const (
 	Next      Phase = "next"      // public, and will sign
 	Signing   Phase = "signing"   // signs
 	Retiring  Phase = "retiring"  // has signed tokens that have not expired everywhere
-	Standby   Phase = "standby"   // would sign if the one that does were disabled
+	Standby   Phase = "standby"   // would sign if the one after it were disabled, and may have while that was not known
 	Gone      Phase = "gone"      // enabled, and neither public nor signing any more
 	Unusable  Phase = "unusable"  // enabled, and holds no key that can sign
 	Withdrawn Phase = "withdrawn" // disabled, destroyed, or in a state that is neither
@@ -63,22 +63,21 @@ func (t Timing) standings(found *history, now time.Time) []Standing {
 // phase returns in which phase a member is, and until when.
 func (t Timing) phase(members []member, index int, now time.Time) (Phase, time.Time) {
 	current, found := signing(members, now)
-	next := func(i int) time.Time { // when the one after it begins to sign
-		if i+1 < len(members) {
-			return members[i+1].signs
-		}
-		return time.Time{}
+	nextSigns := time.Time{} // when the one after it begins to sign
+	if index+1 < len(members) {
+		nextSigns = members[index+1].signs
 	}
-	switch {
-	case !found || index > current:
+	if !found || index > current {
 		return Next, members[index].signs
-	case index == current:
-		return Signing, next(current)
-	case t.retired(members, index).After(now):
-		return Retiring, t.retired(members, index)
-	case index == current-1:
-		return Standby, next(current)
-	default:
-		return Gone, time.Time{}
 	}
+	if index == current {
+		return Signing, nextSigns
+	}
+	if at, _ := t.expired(members, index); at.After(now) {
+		return Retiring, at
+	}
+	if at, known := t.leaves(members, index); !known || at.After(now) {
+		return Standby, at
+	}
+	return Gone, time.Time{}
 }

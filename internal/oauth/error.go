@@ -19,7 +19,7 @@ const (
 	ServerError Code = "server_error"
 )
 
-// Error is a refusal as the caller sees it. Every stage of the token endpoint returns this and nothing else.
+// Error is a refusal as the caller sees it. Every stage of the token endpoint returns this, or what wraps it.
 type Error struct {
 	Code Code
 

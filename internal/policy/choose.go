@@ -8,8 +8,8 @@ import (
 	"example.com/countersign/internal/oauth"
 )
 
-// choose picks one rule for each resource of the token: the first that allows it and the scope. Without a resource
-// parameter the rules must leave only one (protocol S2).
+// choose picks one rule for each resource of the token: of those that match, the first that allows it and the scope.
+// Without a resource parameter the rules must leave only one resource (protocol S2).
 func choose(matching []match, resources []string, scope oauth.Scope) ([]match, error) {
 	if len(resources) == 0 {
 		resource, err := onlyResource(matching, scope)
@@ -75,6 +75,7 @@ func combine(chosen []match, requested oauth.Scope) (Decision, error) {
 			}
 		}
 		decision.audience = append(decision.audience, m.rule.Resource)
+		decision.rules = append(decision.rules, m.rule)
 		decision.scope = decision.scope.And(m.rule.granted(requested))
 		decision.lifetime = min(decision.lifetime, m.rule.Lifetime)
 	}

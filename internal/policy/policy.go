@@ -5,6 +5,15 @@
 // mappings in CEL over the verified claims, compiled and type-checked when they are loaded. The package is pure: no
 // input or output, no clock.
 //
+// A rule matches when its condition holds and its subject has a value. Of the rules for one resource the first that
+// matches and has the requested scope decides, and it alone: two rules never add up, and where the first ends in a
+// refusal no later one is tried. Order ranks the rules of one resource and never picks the resource. That is the
+// request's to say, by its resource parameter or by a scope that the rules of one resource alone have; else it is
+// refused (protocol S2).
+//
+// A rule in shadow mode never decides. What it would have decided goes along with the decision or the refusal, for the
+// log. A disabled rule is not there at all.
+//
 // It must never grant what no rule allows. No rule, no token.
 package policy
 
@@ -50,6 +59,8 @@ type Decision struct {
 	lifetime  time.Duration
 	notAfter  time.Time
 	claims    map[string]any
+	rules     []*Rule
+	shadows   []Shadow
 	uses      []assertion.Use
 	assertion assertion.Verified
 	valid     bool
@@ -81,18 +92,33 @@ func (d Decision) NotAfter() time.Time { return d.notAfter }
 // Claims returns further claims of the token, none of them reserved.
 func (d Decision) Claims() map[string]any { return d.claims }
 
+// Rules returns the names of the rules that decided, one for each resource and in the order of Audience.
+func (d Decision) Rules() []string {
+	names := make([]string, len(d.rules))
+	for i, rule := range d.rules {
+		names[i] = rule.Name
+	}
+	return names
+}
+
 // Uses returns the assertions that must be remembered as used before the token is handed out.
 func (d Decision) Uses() []assertion.Use { return d.uses }
 
 // Assertion returns the assertion that was the grant; its zero value where the grant has none.
 func (d Decision) Assertion() assertion.Verified { return d.assertion }
 
-// Decide applies the rules of the authorization's party. The error is an *oauth.Error.
+// Decide applies the rules of the authorization's party. The error is an *oauth.Error, or a *Refused that wraps one.
 func (p *Policies) Decide(authorization grant.Authorization) (Decision, error) {
 	if authorization.IsZero() {
 		return Decision{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not authorized"}
 	}
 	matching := p.matching(authorization)
+	decision, err := p.decide(authorization, matching.inForce)
+	return withShadows(decision, err, p.shadows(authorization, matching, err))
+}
+
+// decide applies rules that match.
+func (p *Policies) decide(authorization grant.Authorization, matching []match) (Decision, error) {
 	if len(matching) == 0 {
 		return Decision{}, noRule(authorization)
 	}
@@ -143,15 +169,15 @@ func wrongSubject(authorization grant.Authorization) error {
 
 // match is a rule whose condition holds, with the subject that it maps to.
 type match struct {
+	place   int // among the rules of its party
 	rule    *Rule
 	subject string
 	claims  map[string]any
 }
 
-// matching returns the rules that hold for these claims, in their order.
-func (p *Policies) matching(authorization grant.Authorization) []match {
+// matching finds the rules that hold for these claims.
+func (p *Policies) matching(authorization grant.Authorization) (matching matches) {
 	claims := present(authorization.Claims())
-	var matching []match
 	rules := p.rules[authorization.Party()]
 	for i := range rules {
 		rule := &rules[i]
@@ -162,7 +188,12 @@ func (p *Policies) matching(authorization grant.Authorization) []match {
 		if !mapped {
 			continue
 		}
-		matching = append(matching, match{rule, subject, rule.copiedClaims(claims)})
+		found := match{i, rule, subject, rule.copiedClaims(claims)}
+		if rule.Shadow {
+			matching.inShadow = append(matching.inShadow, found)
+			continue
+		}
+		matching.inForce = append(matching.inForce, found)
 	}
 	return matching
 }

@@ -23,6 +23,7 @@ func TestS_what_is_granted_is_always_within_the_rules(t *testing.T) {
 		for range 1 + random.IntN(5) {
 			rules = append(rules, drawRule(random))
 		}
+		rules = numbered(rules...)
 		asked := drawRequest(random)
 		decision, err := s.decide(t, theIssuer, asked, rules...)
 		decided[codeOf(err)]++
@@ -156,9 +157,13 @@ func judgeGranted(rules []rule, asked request, decision policy.Decision) string 
 	case len(asked.resource) == 0 && len(decision.Audience()) != 1:
 		return "without a resource there are several"
 	}
-	for _, resource := range decision.Audience() {
+	for i, resource := range decision.Audience() {
 		if !slices.ContainsFunc(rules, func(r rule) bool { return covers(r, asked, decision, resource) }) {
 			return "no rule covers it for " + resource
+		}
+		first := slices.IndexFunc(rules, func(r rule) bool { return allows(r, asked, resource) })
+		if decision.Rules()[i] != rules[first].Name {
+			return "not the first rule that allows it has decided for " + resource
 		}
 		narrow := slices.ContainsFunc(rules, func(r rule) bool { return r.Narrow && covers(r, asked, decision, resource) })
 		if !narrow && len(decision.Audience()) == 1 && len(wanted) > len(decision.Scope()) {

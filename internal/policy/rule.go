@@ -11,7 +11,9 @@ import (
 
 // Terms are what a rule allows, without its expressions.
 type Terms struct {
-	Disabled             bool // the rule is not there
+	Name                 string // what the log calls the rule: its place in the document, for example clients[0].allow[1]
+	Disabled             bool   // the rule is not there
+	Shadow               bool   // the rule decides nothing, and what it would have decided is told
 	Resource             string
 	Scopes               oauth.Scope
 	DefaultScopes        oauth.Scope // granted where none is requested; within Scopes

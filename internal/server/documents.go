@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -81,21 +82,24 @@ func matches(fields []string, etag string) bool {
 
 // health says that the process answers. It depends on nothing.
 func (s *Server) health(w http.ResponseWriter, r *http.Request) {
-	if readsOnly(w, r) {
-		respondJSON(w, http.StatusOK, map[string]string{"status": "ok", "version": s.config.Version})
-	}
+	respondHealth(w, r, s.config.Version)
 }
 
-// ready says whether every token that can be asked for could be signed now, and verified.
+// Ready returns an error unless every token that can be asked for could be signed now, and verified.
+func (s *Server) Ready(ctx context.Context) error {
+	if err := s.config.Tokens.Ready(ctx); err != nil {
+		return err
+	}
+	_, err := s.config.Keys.Document(ctx)
+	return err
+}
+
+// ready says whether it is.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	if !readsOnly(w, r) {
 		return
 	}
-	err := s.config.Tokens.Ready(r.Context())
-	if err == nil {
-		_, err = s.config.Keys.Document(r.Context())
-	}
-	if err != nil {
+	if err := s.Ready(r.Context()); err != nil {
 		s.config.Log.ErrorContext(r.Context(), "not ready", "error", err.Error())
 		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err))
 		return

@@ -18,6 +18,7 @@ import (
 
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
 )
@@ -30,6 +31,7 @@ type deployment struct {
 	clock         *clock
 	log           *logbook
 	vault         *vault // nil where the configuration names no secret
+	kms           func(key string) keys.Source
 	service       *service.Service
 	url           string
 
@@ -92,6 +94,7 @@ func (d *deployment) serve() {
 	surroundings := service.Surroundings{
 		Secrets: keepsNoSecrets, Folder: d.folder, Now: d.clock.now, Log: server.NewLog(d.log), Version: "v1.2.3", Project: "acme",
 	}
+	surroundings.KMS = d.kms
 	if d.vault != nil {
 		surroundings.Secrets = d.vault.ours.Source
 	}

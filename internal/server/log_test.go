@@ -134,6 +134,7 @@ func TestLog_has_one_audit_event_for_each_decision(t *testing.T) {
 	for name, want := range map[string]any{
 		"severity": "INFO", "message": "token granted", "event": "token", "decision": "granted", "status": 200.0, "grant_type": "client_credentials",
 		"client_id": "billing", "sub": "billing", "aud": "https://invoices.example.com", "scope": "invoices.read", "jti": granted.claims["jti"], "expires_in": 600.0,
+		"rule": "clients[0].allow[0]",
 	} {
 		if event[name] != want {
 			t.Errorf("%s: got %v, want %v", name, event[name], want)
@@ -144,6 +145,7 @@ func TestLog_has_one_audit_event_for_each_decision(t *testing.T) {
 	event = d.log.lastDecision(t)
 	for name, want := range map[string]any{
 		"assertion_iss": idp, "assertion_sub": "alice", "assertion_jti": said["jti"], "client_id": "mail-app", "client_authentication": "none", "sub": "alice",
+		"rule": "issuers[0].allow[0]",
 	} {
 		if event[name] != want {
 			t.Errorf("%s: got %v, want %v", name, event[name], want)
@@ -153,7 +155,7 @@ func TestLog_has_one_audit_event_for_each_decision(t *testing.T) {
 	event = d.log.lastDecision(t)
 	for name, want := range map[string]any{
 		"severity": "WARNING", "message": "token refused", "decision": "denied", "status": 401.0, "error": "invalid_client", "reason": "client_unknown",
-		"claimed_client_id": "(not registered)", "client_id": nil, "sub": nil, "jti": nil,
+		"claimed_client_id": "(not registered)", "client_id": nil, "sub": nil, "jti": nil, "rule": nil,
 	} {
 		if event[name] != want {
 			t.Errorf("%s: got %v, want %v", name, event[name], want)

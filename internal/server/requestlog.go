@@ -6,9 +6,11 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/policy"
 )
 
 // NewLog returns a log of JSON lines in the field names that Cloud Logging reads.
@@ -47,6 +49,9 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 		add("grant_type", grantType)
 	}
 	s.addParties(add, x)
+	if used := slices.Concat(x.client.Assertion().Exceptions(), x.authorization.Assertion().Exceptions()); len(used) > 0 {
+		attributes = append(attributes, slog.Any("exceptions", used))
+	}
 	level, message := slog.LevelInfo, "token granted"
 	if err != nil {
 		level, message = describeRefusal(add, status, err), "token refused"
@@ -55,6 +60,7 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 		add("jti", x.token.ID)
 		attributes = append(attributes, slog.Int64("expires_in", x.token.ExpiresIn))
 	}
+	attributes = append(attributes, shadows(policy.Shadows(x.decision, err))...)
 	add("logging.googleapis.com/trace", s.trace(r))
 	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, message, attributes...)
 }
@@ -79,6 +85,36 @@ func (s *Server) addParties(add func(name, value string), x exchange) {
 	add("sub", x.decision.Subject())
 	add("aud", strings.Join(x.decision.Audience(), " "))
 	add("scope", x.decision.Scope().String())
+	add("rule", strings.Join(x.decision.Rules(), " "))
+}
+
+// shadow is what the log says of one rule in shadow mode.
+type shadow struct {
+	Rule     string `json:"rule"`
+	Decision string `json:"decision"`
+	Reason   string `json:"reason,omitempty"` // of a refusal
+	Subject  string `json:"sub,omitempty"`
+	Resource string `json:"resource,omitempty"`
+	Scope    string `json:"scope,omitempty"`
+	Lifetime int64  `json:"lifetime,omitempty"` // seconds
+}
+
+// shadows says what rules in shadow mode would have made of the request; nothing where there is no such rule.
+func shadows(told []policy.Shadow) []slog.Attr {
+	if len(told) == 0 {
+		return nil
+	}
+	list := make([]shadow, len(told))
+	for i, rule := range told {
+		list[i] = shadow{
+			Rule: rule.Rule, Decision: "would grant", Subject: clip(rule.Subject), Resource: clip(strings.Join(rule.Audience, " ")),
+			Scope: clip(rule.Scope.String()), Lifetime: int64(rule.Lifetime.Seconds()),
+		}
+		if rule.Reason != "" {
+			list[i].Decision, list[i].Reason = "would refuse", rule.Reason
+		}
+	}
+	return []slog.Attr{slog.Any("shadow", list)}
 }
 
 // registered returns the id of a client that is registered, and does not repeat any other: it may be a secret that stands

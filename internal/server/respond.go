@@ -136,6 +136,12 @@ func respondDocument(w http.ResponseWriter, r *http.Request, d *document) {
 	}
 }
 
+func respondHealth(w http.ResponseWriter, r *http.Request, version string) {
+	if readsOnly(w, r) {
+		respondJSON(w, http.StatusOK, map[string]string{"status": "ok", "version": version})
+	}
+}
+
 // readsOnly answers everything but GET and HEAD, and reports whether there is anything left to do.
 func readsOnly(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {

@@ -181,6 +181,60 @@ func TestS2_without_a_resource_the_rules_must_leave_only_one(t *testing.T) {
 	)
 }
 
+// ranked has rules that overlap.
+const ranked = `
+issuer: https://auth.example.com
+signing_keys: {directory: keys}
+resources:
+  - {id: https://a.example.com, scopes: [read, write]}
+  - {id: https://b.example.com/api, scopes: [read, delete]}
+issuers:
+  - issuer: https://idp.example.com
+    keys: {file: idp.ES256.json}
+    allow:
+      - {if: claims.team == "gone", resource: https://a.example.com, scopes: [read], lifetime: 1m, disabled: true}
+      - {if: claims.team == "core", resource: https://a.example.com, scopes: [read, write], lifetime: 2m, subject: '"core:" + claims.sub'}
+      - {resource: https://a.example.com, scopes: [read], lifetime: 3m}
+      - {resource: https://a.example.com, scopes: [read, write], lifetime: 4m}
+      - {if: claims.team == "ops", resource: https://b.example.com/api, scopes: [read, delete], lifetime: 5m}
+      - {if: claims.team == "ops", resource: https://b.example.com/api, scopes: [read, delete], lifetime: 6m}
+`
+
+func TestS2_of_several_rules_for_a_resource_the_first_that_matches_decides(t *testing.T) {
+	d := deploy(t, ranked)
+	by := func(team string, parts ...part) request {
+		return jwtBearer(sign(t, "idp.ES256", d.about("alice", idp).but("team", team)), parts...)
+	}
+	for name, test := range map[string]struct {
+		request request
+		rule    string
+		seconds int64
+	}{
+		"the first":                                   {by("core"), "issuers[0].allow[1]", 120},
+		"the first that matches":                      {by("sales"), "issuers[0].allow[2]", 180},
+		"one that is disabled is not there":           {by("gone"), "issuers[0].allow[2]", 180},
+		"the scope picks a later one":                 {by("sales", scope("write")), "issuers[0].allow[3]", 240},
+		"the scope picks the resource, and the first": {by("ops", scope("delete")), "issuers[0].allow[4]", 300},
+		"the resource picks, and there the first":     {by("ops", resource(b), scope("read")), "issuers[0].allow[4]", 300},
+		"the first of each of two resources":          {by("ops", resource(b), resource(a), scope("read")), "issuers[0].allow[4] issuers[0].allow[2]", 180},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := d.grant(t, test.request)
+			if event := d.log.lastDecision(t); event["rule"] != test.rule || got.ExpiresIn != test.seconds {
+				t.Errorf("%v decided, for %d s; want %s, %d s", event["rule"], got.ExpiresIn, test.rule, test.seconds)
+			}
+		})
+	}
+	d.judge(t,
+		deny("the order picks no resource", by("ops"), resourceAmbiguous),
+		deny("nor does a scope that both have", by("ops", scope("read")), resourceAmbiguous),
+		deny("two rules do not add up", by("ops", scope("write delete")), scopeNotAllowed),
+	)
+	if event := d.log.lastDecision(t); event["rule"] != nil {
+		t.Errorf("nothing was decided, by %v", event["rule"])
+	}
+}
+
 // RFC 8707 §2.2: a token for several resources gives each of them to all the others.
 func TestS2_a_token_for_several_resources_has_what_all_of_them_allow(t *testing.T) {
 	d := deploy(t, shop)

@@ -45,6 +45,8 @@ type Server struct {
 	config   Config
 	metadata *document
 	prefix   string // the path of the issuer identifier, decoded as that of a request is, without a final slash
+
+	all, tokens, keys http.Handler
 }
 
 // New returns a server.
@@ -61,7 +63,9 @@ func New(config Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Server{config, metadata, strings.TrimSuffix(issuer.Path, "/")}, nil
+	s := &Server{config: config, metadata: metadata, prefix: strings.TrimSuffix(issuer.Path, "/")}
+	s.all, s.tokens, s.keys = s.routed(), s.recovering(s.token), s.recovering(s.jwks)
+	return s, nil
 }
 
 // Endpoint returns the URL of one of the paths below. An issuer identifier may end in a slash; an endpoint has one
@@ -80,11 +84,14 @@ const (
 )
 
 // Handler serves everything below one origin.
+func (s *Server) Handler() http.Handler { return s.all }
+
+// routed is the handler of every path.
 //
 // An issuer identifier may have a path. The metadata then stands where RFC 8414 §3.1 puts it and where OpenID Connect
 // Discovery does, under both names (RFC 8414 §5); and since a proxy, or Google's own front end, may have taken the path
 // off, each endpoint answers with and without it.
-func (s *Server) Handler() http.Handler {
+func (s *Server) routed() http.Handler {
 	routes := map[string]http.HandlerFunc{}
 	for _, prefix := range []string{"", s.prefix} {
 		routes[prefix+TokenPath] = s.token
@@ -106,10 +113,10 @@ func (s *Server) Handler() http.Handler {
 }
 
 // Token serves the token endpoint alone, at whatever path it is reached.
-func (s *Server) Token() http.Handler { return s.recovering(s.token) }
+func (s *Server) Token() http.Handler { return s.tokens }
 
 // JWKS serves the JWK Set alone, at whatever path it is reached.
-func (s *Server) JWKS() http.Handler { return s.recovering(s.jwks) }
+func (s *Server) JWKS() http.Handler { return s.keys }
 
 // recovering answers a panic itself, since the functions framework would send its value to the caller. The value is not
 // logged either: it may hold what the request held.

@@ -20,9 +20,11 @@ func (b *builder) keys(configured config.Keys) assertion.Keys {
 	algorithm := jose.Algorithm(configured.Algorithm)
 	switch {
 	case configured.SharedSecret != "":
-		return b.loaded(configured.At, configured.SharedSecret, func(secret trust.Secret) loadKeys { return trust.SharedSecret(secret, algorithm) })
+		key := partKey{kind: "shared secret", place: configured.SharedSecret, algorithm: configured.Algorithm}
+		return b.loaded(configured.At, key, func(secret trust.Secret) loadKeys { return trust.SharedSecret(secret, algorithm) })
 	case configured.Secret != "":
-		return b.loaded(configured.At, configured.Secret, func(secret trust.Secret) loadKeys { return trust.PublicKeys(secret, rsaAlgorithm(algorithm)) })
+		key := partKey{kind: "public keys", place: configured.Secret, algorithm: configured.Algorithm}
+		return b.loaded(configured.At, key, func(secret trust.Secret) loadKeys { return trust.PublicKeys(secret, rsaAlgorithm(algorithm)) })
 	case configured.File != "":
 		document, err := os.ReadFile(b.path(configured.File))
 		if err != nil {
@@ -63,14 +65,15 @@ func (b *builder) fixed(at config.Position, document []byte, algorithm jose.Algo
 	return trust.NewFixed(set)
 }
 
-func (b *builder) loaded(at config.Position, name string, load func(trust.Secret) loadKeys) assertion.Keys {
-	source := b.Secrets(name)
-	loaded, err := trust.NewLoaded(trust.LoadedConfig{
-		Load: load(enabled(source)),
-		Now:  b.Now,
-		Failed: func(err error) {
-			b.Log.Error("keys could not be loaded; the last good ones serve on", "secret", name, "error", err.Error())
-		},
+func (b *builder) loaded(at config.Position, key partKey, load func(trust.Secret) loadKeys) assertion.Keys {
+	loaded, err := keep(b, key, func() (trust.Loaded, error) {
+		return trust.NewLoaded(trust.LoadedConfig{
+			Load: load(enabled(b.Secrets(key.place))),
+			Now:  b.Now,
+			Failed: func(err error) {
+				b.Log.Error("keys could not be loaded; the last good ones serve on", "secret", key.place, "error", err.Error())
+			},
+		})
 	})
 	if err != nil {
 		b.fault(at, err)

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"fmt"
 	"slices"
 
 	"example.com/countersign/internal/assertion"
@@ -46,12 +47,12 @@ func (b *builder) registration(registered config.Client) *client.Registration {
 		Method:      registered.Authentication,
 		Grants:      registered.Grants,
 		Keys:        b.keys(registered.Keys),
-		Audience:    registered.ClientAssertion.Audience,
+		Audience:    b.config.Issuer,
 		MaxLifetime: registered.ClientAssertion.MaxLifetime,
-		JTIOptional: registered.ClientAssertion.JTIOptional,
+		Exceptions:  exceptions(registered.ClientAssertion.Exceptions),
 	}
-	if registration.Audience == "" {
-		registration.Audience = b.config.Issuer
+	if slices.ContainsFunc(registered.ClientAssertion.Exceptions, replacesIssuer) {
+		registration.Audience = ""
 	}
 	for _, secret := range registered.Secrets {
 		hash, err := client.ParseSecretHash(secret.Hash)
@@ -92,16 +93,39 @@ func (b *builder) issuers(trusted trusts, allowed rules) {
 
 // trust builds what issuers and clients that assert for themselves have in common.
 func (b *builder) trust(bounds config.Assertion, keys assertion.Keys) grant.Trust {
+	us := []string{b.config.Issuer, server.Endpoint(b.config.Issuer, server.TokenPath)}
+	for _, exception := range bounds.Exceptions {
+		if slices.Contains(us, exception.Audience) {
+			b.fault(exception.At, fmt.Errorf("%s is this service, which needs no exception; leave it out", exception.Name))
+		}
+	}
 	return grant.Trust{
 		Keys:           keys,
-		Audiences:      append([]string{b.config.Issuer, server.Endpoint(b.config.Issuer, server.TokenPath)}, bounds.Audiences...),
+		Audiences:      append(us, bounds.Audiences...),
 		Types:          mediaTypes(bounds.Types),
 		MaxLifetime:    bounds.MaxLifetime,
 		IDRequired:     bounds.JTIRequired,
 		Reusable:       bounds.Reusable,
+		Exceptions:     exceptions(bounds.Exceptions),
 		ScopeFromClaim: bounds.ScopeFromClaim,
 	}
 }
+
+// exceptions hands on what assertions may be weaker in.
+func exceptions(configured []config.Exception) []assertion.Exception {
+	all := make([]assertion.Exception, len(configured))
+	for i, e := range configured {
+		all[i] = assertion.Exception{
+			Name: e.Name, End: e.End(), Endless: e.Until.IsZero(),
+			Audience: e.Audience, MaxLifetime: e.MaxLifetime, IDOptional: e.JTIOptional,
+		}
+	}
+	return all
+}
+
+// replacesIssuer reports whether a client names one exact value in place of the issuer identifier (protocol C4). Where
+// that has an end both are accepted, so that the client can change before it.
+func replacesIssuer(e config.Exception) bool { return e.Audience != "" && e.Until.IsZero() }
 
 // rules compiles rules, and reports each expression that does not compile where it stands. A rule with such a fault is
 // there with its zero value.
@@ -109,7 +133,9 @@ func (b *builder) rules(configured []config.Rule, types *policy.ClaimTypes) []po
 	compiled := make([]policy.Rule, 0, len(configured))
 	for _, rule := range configured {
 		terms := policy.Terms{
+			Name:                 rule.At.Path,
 			Disabled:             rule.Disabled,
+			Shadow:               rule.Shadow,
 			Resource:             rule.Resource,
 			Scopes:               oauth.Scope(rule.Scopes),
 			DefaultScopes:        oauth.Scope(rule.DefaultScopes),

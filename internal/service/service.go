@@ -1,8 +1,11 @@
-// Package service puts the parts together that one configuration asks for.
+// Package service puts the parts together that one configuration asks for, and follows a configuration that changes.
 //
 // [Load] takes a document and what surrounds it, and returns the running parts or every fault, also those that only the
-// parts can find: a key that does not parse, a condition that does not compile, a hash that is none. It opens no connection and
-// reads no secret: keys that are kept elsewhere are fetched when they are first needed.
+// parts can find: a key that does not parse, a condition that does not compile, a hash that is none. It opens no
+// connection and reads no secret: keys that are kept elsewhere are fetched when they are first needed.
+//
+// [Follow] serves the configuration in a secret, whichever version of it counts. It must never let one with faults take
+// over, nor forget with an old one which assertions have been used.
 package service
 
 import (
@@ -30,12 +33,17 @@ type Surroundings struct {
 	Log     *slog.Logger
 	Version string // of the program; for /health
 	Project string // Google Cloud project of the request traces; empty: log lines name no trace
+	// Before is the service that the new one takes over from: it keeps which assertions have been used, and the keys that
+	// have been loaded and that both want. Nil: there is none.
+	Before *Service
 }
 
 // Service is one configuration at work.
 type Service struct {
-	Server *server.Server
-	rings  []*keys.Ring
+	Server        *server.Server
+	Configuration *config.Config
+	rings         []*keys.Ring
+	kept          parts
 }
 
 // Start begins to load the signing keys and does not wait for them.
@@ -52,8 +60,9 @@ const usesAtOnce = 1_000_000
 // New builds the parts of a configuration that has no faults of its own, or of one that has, to find the rest. The
 // service is nil where there are faults. Warnings that only the parts can give are added to those of the configuration.
 func New(configuration *config.Config, surroundings Surroundings) (*Service, config.Faults) {
-	b := &builder{config: configuration, Surroundings: surroundings, presets: map[string]*policy.ClaimTypes{}}
+	b := &builder{config: configuration, Surroundings: surroundings, presets: map[string]*policy.ClaimTypes{}, kept: parts{}}
 	service, err := b.build()
+	b.Before = nil // or each service would hold on to all that were before it
 	if err != nil {
 		b.fault(config.Position{}, err)
 	}
@@ -69,6 +78,10 @@ func New(configuration *config.Config, surroundings Surroundings) (*Service, con
 func Load(name string, document []byte, surroundings Surroundings) (*Service, *config.Config, config.Faults) {
 	configuration, faults := config.Load(name, document)
 	service, inParts := New(configuration, surroundings)
+	if surroundings.Now != nil {
+		configuration.Warnings = append(configuration.Warnings, configuration.ExceptionWarnings(surroundings.Now())...)
+		configuration.Warnings.Sort()
+	}
 	if faults = join(faults, inParts); len(faults) > 0 {
 		return nil, configuration, faults
 	}
@@ -98,6 +111,7 @@ type builder struct {
 	compiler *policy.Compiler
 	presets  map[string]*policy.ClaimTypes // what is known of the claims, by the name of the preset
 	faults   config.Faults
+	kept     parts
 }
 
 func (b *builder) fault(at config.Position, err error) {
@@ -140,7 +154,7 @@ func (b *builder) build() (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	once, err := assertion.NewMemory(b.Now, usesAtOnce)
+	once, err := keep(b, partKey{kind: "once"}, func() (assertion.Once, error) { return assertion.NewMemory(b.Now, usesAtOnce) })
 	if err != nil {
 		return nil, err
 	}
@@ -153,5 +167,5 @@ func (b *builder) build() (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{served, own.all}, nil
+	return &Service{served, b.config, own.all, b.kept}, nil
 }

@@ -28,7 +28,7 @@ func (b *builder) signingKeys() (*ownKeys, error) {
 		if configured.KMS != "" && b.KMS == nil {
 			return nil, errNoKMS
 		}
-		ring, err := keys.NewRing(RingConfig(b.config, configured, b.source(configured), b.Surroundings))
+		ring, err := b.ring(configured)
 		if err != nil {
 			return nil, err
 		}
@@ -43,10 +43,16 @@ func (b *builder) signingKeys() (*ownKeys, error) {
 	return own, err
 }
 
+func (b *builder) ring(configured config.KeyRing) (*keys.Ring, error) {
+	made := b.RingConfig(b.config, configured, b.source(configured))
+	key := partKey{"ring", configured.Secret + configured.KMS + configured.Directory, configured.Algorithm, made.Timing}
+	return keep(b, key, func() (*keys.Ring, error) { return keys.NewRing(made) })
+}
+
 // RingConfig returns what a ring of the configuration is made of, for the service and for those who rotate it: they
 // must go by one clock.
-func RingConfig(configuration *config.Config, ring config.KeyRing, source keys.Source, surroundings Surroundings) keys.Config {
-	log := surroundings.Log
+func (s Surroundings) RingConfig(configuration *config.Config, ring config.KeyRing, source keys.Source) keys.Config {
+	log := s.Log
 	switch {
 	case ring.Secret != "":
 		log = log.With("secret", ring.Secret)
@@ -62,7 +68,7 @@ func RingConfig(configuration *config.Config, ring config.KeyRing, source keys.S
 			TokenLifetime: longestLifetime(configuration),
 			Skew:          configuration.ClockSkew,
 		},
-		Now: surroundings.Now,
+		Now: s.Now,
 		Log: log,
 	}
 }
@@ -120,11 +126,14 @@ func signer(ring *keys.Ring) token.Keys {
 
 // sharedSecret builds what signs for a resource that wants shared-secret tokens (protocol W2).
 func (b *builder) sharedSecret(wanted config.ResourceAccessToken) (token.Keys, error) {
-	secret, err := keys.NewShared(keys.SharedConfig{
-		Source:    b.Secrets(wanted.SharedSecret),
-		Algorithm: jose.Algorithm(wanted.Algorithm),
-		Now:       b.Now,
-		Log:       b.Log.With("secret", wanted.SharedSecret),
+	key := partKey{kind: "shared", place: wanted.SharedSecret, algorithm: wanted.Algorithm}
+	secret, err := keep(b, key, func() (*keys.Shared, error) {
+		return keys.NewShared(keys.SharedConfig{
+			Source:    b.Secrets(wanted.SharedSecret),
+			Algorithm: jose.Algorithm(wanted.Algorithm),
+			Now:       b.Now,
+			Log:       b.Log.With("secret", wanted.SharedSecret),
+		})
 	})
 	if err != nil {
 		return nil, err

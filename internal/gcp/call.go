@@ -10,25 +10,25 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// What a caller can decide by. Any other error means that Secret Manager cannot be used now, whatever the reason (an
-// outage, a missing permission, a damaged answer); the context's own errors can be found in it as well.
+// What a caller can decide by. Any other error means that the service cannot be used now, whatever the reason (an outage,
+// a missing permission, a damaged answer); the context's own errors can be found in it as well.
 var (
-	ErrNotFound      = errors.New("the secret does not exist")
-	ErrAlreadyExists = errors.New("the secret exists already")
+	ErrNotFound      = errors.New("the secret or key does not exist")
+	ErrAlreadyExists = errors.New("the secret or key exists already")
 )
 
-// secretError is a failed call about one secret. It holds the gRPC status for status.Code, and never a payload.
-type secretError struct {
-	doing  string // "listing the versions of"
-	secret string
-	cause  error
+// callError is a failed call about one secret or key. It holds the gRPC status for status.Code, and never a payload.
+type callError struct {
+	doing string // "listing the versions of"
+	name  string // of the secret or key
+	cause error
 }
 
-func (e *secretError) Error() string { return e.doing + " " + e.secret + ": " + e.cause.Error() }
+func (e *callError) Error() string { return e.doing + " " + e.name + ": " + e.cause.Error() }
 
 // Unwrap adds to the cause what its status code means, because neither [ErrNotFound] nor the context's errors are found in a
 // gRPC status.
-func (e *secretError) Unwrap() []error {
+func (e *callError) Unwrap() []error {
 	switch status.Code(e.cause) {
 	case codes.NotFound:
 		return []error{e.cause, ErrNotFound}
@@ -45,7 +45,8 @@ func (e *secretError) Unwrap() []error {
 
 // patiently calls up to four times while the answer is UNAVAILABLE, with short pauses. That answer is what a call gets whose
 // connection broke under it, which after an idle time on a serverless machine is the rule rather than the exception.
-// Only for calls that can be repeated: what was answered so may have happened.
+// Only for calls that change nothing, or the same thing when they are repeated: a change that was answered so may have
+// happened.
 func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	pauses := gax.Backoff{Initial: 100 * time.Millisecond, Max: time.Second, Multiplier: 2}
 	for attempt := 1; ; attempt++ {
@@ -58,3 +59,7 @@ func patiently[T any](ctx context.Context, call func() (T, error)) (T, error) {
 		}
 	}
 }
+
+// withoutRetry takes away the library's own repetition, with pauses of up to a minute: when the context ends in such a pause
+// it forgets what it was waiting for. Without it, patiently decides.
+func withoutRetry() gax.CallOption { return gax.WithRetry(nil) }

@@ -1,0 +1,30 @@
+package service
+
+import "example.com/countersign/internal/keys"
+
+// parts are what outlives a configuration: what was learned at some cost, or must not be forgotten. A part is taken over
+// by the next configuration exactly where that wants the same, and nothing is kept that it does not want.
+type parts map[partKey]any
+
+// partKey is what a part is made of.
+type partKey struct {
+	kind      string // "once", "ring", "shared", "public keys", "shared secret"
+	place     string // the secret, folder or URL that it comes from
+	algorithm string
+	timing    keys.Timing // of rings
+}
+
+// keep returns the part of the service before, or makes it.
+func keep[T any](b *builder, key partKey, make func() (T, error)) (T, error) {
+	if b.Before != nil {
+		if part, same := b.Before.kept[key].(T); same {
+			b.kept[key] = part
+			return part, nil
+		}
+	}
+	part, err := make()
+	if err == nil {
+		b.kept[key] = part
+	}
+	return part, err
+}
