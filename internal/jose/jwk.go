@@ -15,6 +15,7 @@ type jwkMembers struct {
 	algorithm Algorithm // empty: none named
 	id        string    // kid; empty: none
 	private   bool      // a private or symmetric part is there
+	otherUse  bool      // use or key_ops is there and says that the key is for something else
 }
 
 // readMembers reads a JWK that is to be used for operation, "sign" or "verify". jwx compares kty without regard to
@@ -37,9 +38,7 @@ func readMembers(text []byte, operation string) (jwkMembers, error) {
 	if keyType == "" {
 		return jwkMembers{}, ErrKeyMember
 	}
-	if use != "" && use != "sig" || !allows(object, operation) {
-		return jwkMembers{}, ErrKeyUse
-	}
+	members.otherUse = use != "" && use != "sig" || !allows(object, operation)
 	members.algorithm = algorithmOf(algorithm)
 	members.private = hasPrivatePart(object)
 	return members, nil
@@ -74,6 +73,9 @@ func parseJWK(text []byte, fallback Algorithm) (VerificationKey, error) {
 	}
 	if members.private {
 		return VerificationKey{}, ErrKeyPrivate
+	}
+	if members.otherUse {
+		return VerificationKey{}, ErrKeyUse
 	}
 	public, err := rawKey(text)
 	if err != nil {

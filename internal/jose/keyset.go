@@ -22,8 +22,9 @@ var (
 
 // Rejected is a key of a set that cannot be used, and why. It holds no key material.
 type Rejected struct {
-	Index int    // position in the set, from 0
-	Why   string // one sentence
+	Index   int    // position in the set, from 0
+	Why     string // one sentence
+	Private bool   // it is private or symmetric (ErrKeyPrivate): whoever could read the set has it
 }
 
 // ParseKeySet reads somebody else's public keys: a JWK Set (RFC 7517 §5), or PEM with SPKI public keys (RFC 7468 §13).
@@ -41,12 +42,12 @@ func ParseKeySet(document []byte, rsa Algorithm) (KeySet, []Rejected, error) {
 	var rejected []Rejected
 	for i, text := range members {
 		if i >= maxKeys {
-			rejected = append(rejected, Rejected{i, "a set may have 100 keys; this one and those behind it are not read"})
+			rejected = append(rejected, Rejected{Index: i, Why: "a set may have 100 keys; this one and those behind it are not read"})
 			break
 		}
 		key, err := parseJWK(text, rsa)
 		if err != nil {
-			rejected = append(rejected, Rejected{i, reasonOf(err)})
+			rejected = append(rejected, Rejected{i, reasonOf(err), errors.Is(err, ErrKeyPrivate)})
 			continue
 		}
 		keys = append(keys, key)
@@ -83,7 +84,7 @@ func parsePEM(document []byte, rsa Algorithm) (KeySet, []Rejected, error) {
 		document = rest
 		key, err := parseSPKI(block, rsa)
 		if err != nil {
-			rejected = append(rejected, Rejected{i, reasonOf(err)})
+			rejected = append(rejected, Rejected{Index: i, Why: reasonOf(err)})
 			continue
 		}
 		keys = append(keys, key)
@@ -94,7 +95,7 @@ func parsePEM(document []byte, rsa Algorithm) (KeySet, []Rejected, error) {
 	}
 	// The decoder skips a block that it cannot read: whoever wrote it down must hear of it.
 	if read < begun {
-		rejected = append(rejected, Rejected{read, "a PEM block is cut off or damaged, or there are more than 100"})
+		rejected = append(rejected, Rejected{Index: read, Why: "a PEM block is cut off or damaged, or there are more than 100"})
 	}
 	return keys, rejected, nil
 }
