@@ -222,6 +222,24 @@ func TestGet_survives_a_load_that_panics(t *testing.T) {
 	})
 }
 
+func TestGet_survives_a_freshness_that_panics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		value := follow(t, &source{}, func(c *refresh.Config[int]) {
+			c.FreshFor = func(number int) time.Duration {
+				if number == 1 {
+					panic("hunter2")
+				}
+				return fresh
+			}
+		})
+		if got, err := value.Get(t.Context()); err == nil || got != 0 || strings.Contains(err.Error(), "hunter2") {
+			t.Fatalf("got %d, %v", got, err)
+		}
+		time.Sleep(retry)
+		want(t, value, 2)
+	})
+}
+
 func TestGet_after_the_clock_was_set_back_loads_again(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var offset time.Duration

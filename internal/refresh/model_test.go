@@ -20,6 +20,25 @@ type record struct {
 	over         bool
 }
 
+// initial is what serves before any load has succeeded, as a number that no load gives.
+const initial = -1
+
+// says is what the source says of a value's freshness, which may be nonsense, and freshFor what counts of it.
+func says(number int) time.Duration {
+	return []time.Duration{fresh, 2 * fresh, 0, fresh + 1, -stale, 5 * fresh, fresh - 1, stale, 2 * stale}[number%9]
+}
+
+func freshFor(number int) time.Duration {
+	switch said := says(number); {
+	case said < fresh:
+		return fresh
+	case said > stale:
+		return stale
+	default:
+		return said
+	}
+}
+
 // history is all loads so far. Load i gave the value i+1.
 type history []record
 
@@ -31,6 +50,21 @@ func (h history) lastGood(before time.Time) int {
 		}
 	}
 	return 0
+}
+
+// failed returns how many loads failed.
+func (h history) failed() (count int) {
+	for _, r := range h {
+		if !r.good {
+			count++
+		}
+	}
+	return count
+}
+
+// resting reports whether the last load failed a moment ago. Loads take no time here.
+func (h history) resting(now time.Time) bool {
+	return len(h) > 0 && !h[len(h)-1].good && h[len(h)-1].began.Sub(now).Abs() < retry
 }
 
 func (h history) age(number int, now time.Time) time.Duration { return now.Sub(h[number-1].began) }
@@ -49,9 +83,11 @@ func stepByStep(t *testing.T, random *rand.Rand) {
 	var loads history
 	var offset time.Duration
 	now := func() time.Time { return time.Now().Add(offset) }
-	down := false
+	down := random.IntN(2) == 0
+	until := now().Add(time.Duration(random.Int64N(int64(4*stale))) - stale) // which may have passed already
 	value := follow(t, nil, func(c *refresh.Config[int]) {
-		c.Now = now
+		c.Now, c.FreshFor = now, says
+		c.Initial, c.InitialUntil = new(initial), until
 		c.Load = func(context.Context) (int, error) {
 			loads = append(loads, record{now(), now(), !down, true})
 			if down {
@@ -77,6 +113,9 @@ func stepByStep(t *testing.T, random *rand.Rand) {
 		}
 		before := len(loads)
 		number, loading := specified(loads, now(), down, least)
+		if len(loads) == loads.failed() && least < 0 && now().Before(until) {
+			number, loading = initial, !loads.resting(now())
+		}
 		get := value.Get
 		if least >= 0 {
 			get = func(ctx context.Context) (int, error) { return value.Reload(ctx, least) }
@@ -97,10 +136,10 @@ func stepByStep(t *testing.T, random *rand.Rand) {
 func specified(loads history, now time.Time, down bool, least time.Duration) (number int, loading bool) {
 	number = loads.lastGood(now.Add(1000 * time.Hour)) // whatever the clock said then
 	near := func(i int, period time.Duration) bool { return loads[i-1].began.Sub(now).Abs() < period }
-	resting := len(loads) > 0 && !loads[len(loads)-1].good && near(len(loads), retry)
+	resting := loads.resting(now)
 	switch {
-	case least < 0 && number > 0 && loads.age(number, now) >= 0 && loads.age(number, now) < fresh:
-		return number, loads.age(number, now) >= fresh*3/4 && !resting
+	case least < 0 && number > 0 && loads.age(number, now) >= 0 && loads.age(number, now) < freshFor(number):
+		return number, loads.age(number, now) >= freshFor(number)*3/4 && !resting
 	case least >= 0 && (number > 0 && near(number, least) || len(loads) > number && near(len(loads), least)), resting:
 	default:
 		loading = true
@@ -166,7 +205,14 @@ func (m *moody) history() history {
 
 func many(t *testing.T, seed uint64) {
 	from := &moody{random: rand.New(rand.NewPCG(seed, 2))}
-	value := follow(t, nil, func(c *refresh.Config[int]) { c.Load = from.load })
+	until := time.Now()
+	value := follow(t, nil, func(c *refresh.Config[int]) {
+		c.Load, c.FreshFor = from.load, says
+		if seed%2 == 0 {
+			until = until.Add(5 * fresh)
+			c.Initial, c.InitialUntil = new(initial), until
+		}
+	})
 	var all sync.WaitGroup
 	for client := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 100+client))
@@ -176,7 +222,11 @@ func many(t *testing.T, seed uint64) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+random.Int64N(int64(3*timeout))))
 				asked := time.Now()
 				got, err := value.Get(ctx)
-				judge(t, from.history(), asked, time.Now(), got, err)
+				if got == initial || asked.Before(until) && from.history().lastGood(asked.Add(-1)) == 0 {
+					judgeInitial(t, from.history(), until, asked, got, err)
+				} else {
+					judge(t, from.history(), asked, time.Now(), got, err)
+				}
 				if err != nil && !errors.Is(err, errDown) && ctx.Err() == nil {
 					t.Errorf("an error of nobody: %v", err)
 				}
@@ -192,11 +242,23 @@ func many(t *testing.T, seed uint64) {
 		switch last := loads[i]; {
 		case !last.over || next.began.Before(last.ended):
 			t.Errorf("load %d began while the one before was under way", i+2)
-		case last.good && next.began.Before(last.began.Add(fresh*3/4)):
+		case last.good && next.began.Before(last.began.Add(freshFor(i+1)*3/4)):
 			t.Errorf("load %d began %v after a good one", i+2, next.began.Sub(last.began))
 		case !last.good && next.began.Before(last.ended.Add(retry)):
 			t.Errorf("load %d began %v after a failure", i+2, next.began.Sub(last.ended))
 		}
+	}
+}
+
+// judgeInitial holds one answer that came before any load had succeeded.
+func judgeInitial(t *testing.T, loads history, until, asked time.Time, got int, err error) {
+	switch {
+	case err != nil || !time.Now().Equal(asked):
+		t.Errorf("waited %v, %v, with a value to begin with", time.Since(asked), err)
+	case got == initial && (!asked.Before(until) || loads.lastGood(asked.Add(-1)) > 0):
+		t.Errorf("what was there to begin with serves on, beside load %d", loads.lastGood(asked))
+	case got != initial && loads.lastGood(asked) != got:
+		t.Errorf("got %d, when the last good load was %d", got, loads.lastGood(asked))
 	}
 }
 
@@ -206,7 +268,7 @@ func judge(t *testing.T, loads history, asked, returned time.Time, got int, err 
 	// A load that ends in the very moment of asking may count or not.
 	before := loads.lastGood(asked.Add(-1))
 	switch {
-	case before > 0 && loads.age(before, asked) < fresh && (waited != 0 || err != nil):
+	case before > 0 && loads.age(before, asked) < freshFor(before) && (waited != 0 || err != nil):
 		t.Errorf("waited %v, %v, with a value of age %v", waited, err, loads.age(before, asked))
 	case before > 0 && loads.age(before, returned) < stale && waited > patience:
 		t.Errorf("waited %v with a last good value", waited)
@@ -222,7 +284,7 @@ func judge(t *testing.T, loads history, asked, returned time.Time, got int, err 
 	if age := loads.age(got, returned); age >= stale {
 		t.Errorf("got a value of age %v", age)
 	}
-	if age := loads.age(got, asked); age >= fresh && waited < patience && !loads.failedBetween(asked.Add(-retry), returned) {
+	if age := loads.age(got, asked); age >= freshFor(got) && waited < patience && !loads.failedBetween(asked.Add(-retry), returned) {
 		t.Errorf("got a value of age %v after %v, and the source was not down", age, waited)
 	}
 }

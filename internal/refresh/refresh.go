@@ -24,6 +24,9 @@ type Config[T any] struct {
 	// Fresh is the age up to which a value is used as it is. An older one is loaded again before it is used. In the
 	// last quarter of this time a request starts the load and does not wait for it.
 	Fresh time.Duration
+	// FreshFor says it of each value that is loaded, where the source tells how long its values are good, as HTTP does.
+	// What it returns counts within Fresh and Stale. Nil: Fresh, for all.
+	FreshFor func(T) time.Duration
 	// Stale is the age up to which the last good value serves while loading fails. At least Fresh.
 	Stale time.Duration
 	// Patience is how long a request waits for a load while the last good value can serve. A source that is down often
@@ -33,6 +36,10 @@ type Config[T any] struct {
 	Timeout time.Duration
 	// Retry is how long a failure is remembered before the next load is tried.
 	Retry time.Duration
+	// Initial is what serves before the first load has succeeded, and before InitialUntil: a start that has it waits for
+	// nobody. The first request starts the load. Reload does not return it. Nil: there is none.
+	Initial      *T
+	InitialUntil time.Time
 	// Now is the clock.
 	Now func() time.Time
 	// Failed is told of loads that fail, once a minute at most: an outage must not drown the log that explains it. Nil:
@@ -55,6 +62,7 @@ const tellEvery = time.Minute
 type loaded[T any] struct {
 	value T
 	at    time.Time // when its load began, since the source may have changed during it
+	fresh time.Duration
 }
 
 type failure struct {
@@ -85,22 +93,33 @@ func (v *Value[T]) Start() {
 // that of the last load.
 func (v *Value[T]) Get(ctx context.Context) (T, error) {
 	current, now := v.current.Load(), v.config.Now() // in this order, or the value could seem to be of the future
-	if current != nil {
+	switch {
+	case current != nil:
 		switch age := now.Sub(current.at); {
 		case age < 0: // The clock was set back: nobody knows how old the value is.
-		case age < v.config.Fresh*3/4:
+		case age < current.fresh*3/4:
 			return current.value, nil
-		case age < v.config.Fresh:
-			if !v.failedLately(now) {
-				v.load()
-			}
+		case age < current.fresh:
+			v.loadBehind(now)
 			return current.value, nil
 		}
+	case v.config.Initial != nil && now.Before(v.config.InitialUntil):
+		v.loadBehind(now)
+		return *v.config.Initial, nil
 	}
 	if v.failedLately(now) {
 		return v.lastGood(now)
 	}
 	return v.wait(ctx, now)
+}
+
+// Latest returns the last good value, however old, and whether there is one. It loads nothing.
+func (v *Value[T]) Latest() (T, bool) {
+	if current := v.current.Load(); current != nil {
+		return current.value, true
+	}
+	var none T
+	return none, false
 }
 
 // Reload loads the value now, unless a load began less than least ago, and returns what there is then. It is for the
@@ -159,14 +178,21 @@ func (v *Value[T]) lastGood(now time.Time) (T, error) {
 	return none, errors.New("the value is too old, and loading it did not end")
 }
 
+// loadBehind begins a load for those who come later, unless the source is at rest.
+func (v *Value[T]) loadBehind(now time.Time) {
+	if !v.failedLately(now) {
+		v.load()
+	}
+}
+
 // load joins the load under way, or begins one. It does not end with the request that began it, since others wait too.
 // The result is when it began.
 func (v *Value[T]) load() <-chan singleflight.Result {
 	return v.flight.DoChan("", func() (any, error) {
 		began := v.config.Now()
-		value, err := v.fetch()
+		value, fresh, err := v.fetch()
 		if err == nil {
-			v.current.Store(&loaded[T]{value, began})
+			v.current.Store(&loaded[T]{value, began, fresh})
 			v.failure.Store(nil)
 			return began, nil
 		}
@@ -183,9 +209,9 @@ func (v *Value[T]) load() <-chan singleflight.Result {
 	})
 }
 
-// fetch calls Load. A panic in it would end the process, since no request can recover it: what one party has published
-// must not take the service away from all.
-func (v *Value[T]) fetch() (value T, err error) {
+// fetch calls Load and FreshFor. A panic in them would end the process, since no request can recover it: what one party
+// has published must not take the service away from all.
+func (v *Value[T]) fetch() (value T, fresh time.Duration, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			err = fmt.Errorf("loading panicked with a %T\n%s", panicked, debug.Stack())
@@ -193,5 +219,10 @@ func (v *Value[T]) fetch() (value T, err error) {
 	}()
 	ctx, cancel := context.WithTimeout(context.Background(), v.config.Timeout)
 	defer cancel()
-	return v.config.Load(ctx)
+	value, err = v.config.Load(ctx)
+	fresh = v.config.Fresh
+	if err == nil && v.config.FreshFor != nil {
+		fresh = min(max(fresh, v.config.FreshFor(value)), v.config.Stale)
+	}
+	return value, fresh, err
 }

@@ -272,3 +272,128 @@ func TestReload_counts_loads_that_failed(t *testing.T) {
 		wantLoads(t, from, 1+3)
 	})
 }
+
+// RFC 9111 §4.2: some sources say how long what they give is good.
+func TestGet_keeps_each_value_for_as_long_as_its_source_says(t *testing.T) {
+	for name, test := range map[string]struct{ said, counts time.Duration }{
+		"longer than others":             {10 * fresh, 10 * fresh},
+		"as long as it may serve at all": {stale, stale},
+		"longer than it may serve":       {1000 * stale, stale},
+		"for no time":                    {0, fresh},
+		"until a time that has passed":   {-time.Hour, fresh},
+		"as long as nobody can count":    {1<<63 - 1, stale},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				from := &source{}
+				value := follow(t, from, func(c *refresh.Config[int]) {
+					c.FreshFor = func(number int) time.Duration {
+						if number == 1 {
+							return test.said
+						}
+						return fresh
+					}
+				})
+				want(t, value, 1)
+				time.Sleep(test.counts*3/4 - 1)
+				want(t, value, 1)
+				wantLoads(t, from, 1)
+				time.Sleep(1)
+				want(t, value, 1) // and loads the next behind it
+				wantLoads(t, from, 2)
+				want(t, value, 2)
+				time.Sleep(fresh) // which has a time of its own
+				want(t, value, 3)
+			})
+		})
+	}
+}
+
+func TestGet_with_a_value_to_begin_with_waits_for_nobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := &source{takes: 5 * time.Second}
+		value := follow(t, from, beginningWith(initial, time.Hour))
+		wantLoads(t, from, 0) // it is the first request that loads
+		asked := time.Now()
+		want(t, value, initial)
+		want(t, value, initial)
+		if waited := time.Since(asked); waited != 0 {
+			t.Errorf("waited %v", waited)
+		}
+		wantLoads(t, from, 1)
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		want(t, value, 1)
+		wantLoads(t, from, 1)
+	})
+}
+
+func TestGet_drops_the_value_to_begin_with_at_its_end_or_at_the_first_load(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := &source{down: errDown}
+		value := follow(t, from, beginningWith(initial, 2*stale))
+		want(t, value, initial)
+		time.Sleep(2*stale - 1) // it is no loaded value: it does not get stale
+		want(t, value, initial)
+		wantLoads(t, from, 2)
+		time.Sleep(1)
+		refuse(t, value, errDown)
+	})
+	synctest.Test(t, func(t *testing.T) {
+		from := &source{}
+		value := follow(t, from, beginningWith(initial, 1000*stale))
+		want(t, value, initial)
+		synctest.Wait()
+		want(t, value, 1)
+		from.fail(errDown)
+		time.Sleep(stale)
+		refuse(t, value, errDown)
+	})
+}
+
+func TestReload_does_not_take_the_value_to_begin_with_for_an_answer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := &source{takes: 5 * time.Second}
+		value := follow(t, from, beginningWith(initial, time.Hour))
+		if got, err := value.Reload(t.Context(), time.Minute); got != 1 || err != nil {
+			t.Errorf("got %d, %v", got, err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		value := follow(t, &source{down: errDown}, beginningWith(initial, time.Hour))
+		for range 2 {
+			if got, err := value.Reload(t.Context(), time.Minute); got != 0 || !errors.Is(err, errDown) {
+				t.Errorf("got %d, %v", got, err)
+			}
+		}
+		want(t, value, initial)
+	})
+}
+
+func TestLatest_is_what_was_loaded_last_and_loads_nothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from := &source{}
+		value := follow(t, from, beginningWith(initial, time.Hour))
+		latest := func(number int, there bool) {
+			t.Helper()
+			if got, is := value.Latest(); got != number || is != there {
+				t.Errorf("got %d, %v; want %d, %v", got, is, number, there)
+			}
+		}
+		latest(0, false)
+		wantLoads(t, from, 0)
+		want(t, value, initial)
+		synctest.Wait()
+		latest(1, true)
+		from.fail(errDown)
+		time.Sleep(2 * stale)
+		refuse(t, value, errDown)
+		latest(1, true)
+		wantLoads(t, from, 2)
+	})
+}
+
+// beginningWith gives a value something to begin with.
+func beginningWith(value int, period time.Duration) func(*refresh.Config[int]) {
+	return func(c *refresh.Config[int]) { c.Initial, c.InitialUntil = &value, time.Now().Add(period) }
+}
