@@ -45,8 +45,8 @@ var imports = map[string]string{
 	"resource": "jose refresh",
 
 	// Who puts the parts together.
-	"service":  "assertion client config grant jose keys oauth policy refresh server token trust",
-	".":        "gcp keys server service",
+	"service":  "assertion client config grant jose keys oauth policy refresh server token trust trust/federation",
+	".":        "gcp keys server service trust",
 	"localrun": ". config gcp gcp/localsecrets jose keys oauth resource server service",
 
 	// What every implementation of an interface has to pass, in tests.

@@ -17,6 +17,7 @@ import (
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
+	"example.com/countersign/internal/trust"
 )
 
 // startEarly builds the service at once where the process was started to serve a function, as the platform does. The
@@ -62,7 +63,8 @@ type deployed struct {
 
 // fromEnvironment builds what the environment describes: COUNTERSIGN_CONFIG names the configuration, file:PATH or
 // projects/P/secrets/S; SECRET_MANAGER_EMULATOR_HOST and KMS_EMULATOR_HOST a Secret Manager and a Cloud KMS other than
-// Google's; GOOGLE_CLOUD_PROJECT the project of the request traces.
+// Google's; GOOGLE_CLOUD_PROJECT the project of the request traces; COUNTERSIGN_TRUST_SNAPSHOT, for a configuration in a
+// secret, the secret with the keys of others to begin with.
 var fromEnvironment = sync.OnceValues(func() (*deployed, error) {
 	secrets, err := gcp.NewSecretManager(gcp.SecretManagerConfig{EmulatorHost: os.Getenv("SECRET_MANAGER_EMULATOR_HOST")})
 	if err != nil {
@@ -88,7 +90,7 @@ var fromEnvironment = sync.OnceValues(func() (*deployed, error) {
 
 // follow serves the configuration in a secret.
 func (d *deployed) follow(secret string) error {
-	follower, err := service.Follow(secret, d.surroundings)
+	follower, err := service.Follow(secret, os.Getenv(snapshotVariable), d.surroundings)
 	if err != nil {
 		return err
 	}
@@ -103,6 +105,9 @@ func (d *deployed) fixed(reference string) error {
 		return err
 	}
 	d.surroundings.Folder = filepath.Dir(name)
+	if d.surroundings.Snapshots, err = readSnapshot(d.surroundings.Folder); err != nil {
+		return err
+	}
 	built, configuration, faults := service.Load(name, document, d.surroundings)
 	if err := faults.Err(); err != nil {
 		return err
@@ -156,4 +161,27 @@ func Version() string {
 		}
 	}
 	return info.Main.Version
+}
+
+// The keys of others with which an instance begins: a file beside the configuration, or, where that is in a secret, the
+// secret that the environment names.
+const (
+	snapshotFile     = "trust-snapshot.json"
+	snapshotVariable = "COUNTERSIGN_TRUST_SNAPSHOT"
+)
+
+// readSnapshot reads the snapshot beside the configuration, if there is one.
+func readSnapshot(folder string) ([]trust.Snapshot, error) {
+	document, err := os.ReadFile(filepath.Join(folder, snapshotFile))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the snapshot of keys cannot be read: %w", err)
+	}
+	snapshots, err := trust.DecodeSnapshots(document)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", snapshotFile, err)
+	}
+	return snapshots, nil
 }

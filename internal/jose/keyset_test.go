@@ -47,24 +47,6 @@ func TestGood_keys_work_beside_every_kind_of_bad_one(t *testing.T) {
 	}
 }
 
-// Protocol F3: whoever follows a set warns of these.
-func TestA_set_says_which_of_its_keys_are_private(t *testing.T) {
-	_, rejected, err := jose.ParseKeySet([]byte(`{"keys":[`+strings.Join([]string{
-		ecJWK(""), ecJWK(`,"d":"AA"`), ecJWK(`,"use":"enc"`), ecJWK(`,"d":"AA","key_ops":["sign"]`), `{"kty":"AKP"}`,
-		`{"kty":"oct","k":"AAAA"}`, `7`,
-	}, ",")+`]}`), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	private := map[int]bool{}
-	for _, rejection := range rejected {
-		private[rejection.Index] = rejection.Private
-	}
-	if difference := cmp.Diff(map[int]bool{1: true, 2: false, 3: true, 4: false, 5: true, 6: false}, private); difference != "" {
-		t.Error(difference)
-	}
-}
-
 func TestA_document_that_is_no_set_is_refused(t *testing.T) {
 	read := func(document string) error {
 		keys, rejected, err := jose.ParseKeySet([]byte(document), jose.RS256)

@@ -128,9 +128,6 @@ func ParseSigningKey(document []byte, algorithm Algorithm) (SigningKey, error) {
 	if err != nil {
 		return SigningKey{}, err
 	}
-	if members.otherUse {
-		return SigningKey{}, ErrKeyUse
-	}
 	if members.algorithm != "" {
 		if algorithm != "" && algorithm != members.algorithm {
 			return SigningKey{}, ErrKeyAlgorithm

@@ -21,6 +21,7 @@ import (
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
+	"example.com/countersign/internal/trust"
 )
 
 // A deployment is one configuration at work: the whole server, behind a real listener.
@@ -32,6 +33,7 @@ type deployment struct {
 	log           *logbook
 	vault         *vault // nil where the configuration names no secret
 	kms           func(key string) keys.Source
+	snapshots     []trust.Snapshot
 	service       *service.Service
 	url           string
 
@@ -94,7 +96,7 @@ func (d *deployment) serve() {
 	surroundings := service.Surroundings{
 		Secrets: keepsNoSecrets, Folder: d.folder, Now: d.clock.now, Log: server.NewLog(d.log), Version: "v1.2.3", Project: "acme",
 	}
-	surroundings.KMS = d.kms
+	surroundings.KMS, surroundings.Snapshots = d.kms, d.snapshots
 	if d.vault != nil {
 		surroundings.Secrets = d.vault.ours.Source
 	}

@@ -30,7 +30,7 @@ func follow(t *testing.T, document string) *deployment {
 // another serves it from an instance that has just begun.
 func (d *deployment) another() {
 	d.t.Helper()
-	follower, err := service.Follow(configurationSecret, service.Surroundings{
+	follower, err := service.Follow(configurationSecret, "", service.Surroundings{
 		Secrets: d.vault.ours.Source, Folder: d.folder, Now: d.clock.now, Log: server.NewLog(d.log), Version: "v1.2.3", Project: "acme",
 	})
 	d.must(err)

@@ -2,7 +2,6 @@ package service
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,8 +14,9 @@ import (
 	"example.com/countersign/internal/trust"
 )
 
-// keys builds what verifies the assertions of one party; nil where it has none, or where a fault has been reported.
-func (b *builder) keys(configured config.Keys) assertion.Keys {
+// keys builds what verifies the assertions of the party of this name; nil where it has none, or where a fault has been
+// reported.
+func (b *builder) keys(configured config.Keys, of string) assertion.Keys {
 	algorithm := jose.Algorithm(configured.Algorithm)
 	switch {
 	case configured.SharedSecret != "":
@@ -36,22 +36,13 @@ func (b *builder) keys(configured config.Keys) assertion.Keys {
 		return b.fixed(configured.At, []byte(configured.PEM), algorithm)
 	case configured.JWKS != nil:
 		return b.fixed(configured.At, configured.JWKS, algorithm)
-	case configured.IsZero():
-		return nil
+	case configured.JWKSURI != "", configured.Discovery:
+		return b.remote(configured, of)
+	case configured.Federation.TrustAnchors != nil:
+		return b.federated(configured, of)
 	default:
-		return unfetched{}
+		return nil
 	}
-}
-
-// unfetched stands for keys that would have to be fetched: by jwks_uri, discovery or federation. They never are yet, so
-// nothing is verified with them.
-type unfetched struct{}
-
-var errUnfetched = errors.New("keys by jwks_uri, discovery and federation are not built yet")
-
-// Find returns errUnfetched.
-func (unfetched) Find(context.Context, *jose.Token) (jose.VerificationKey, error) {
-	return jose.VerificationKey{}, errUnfetched
 }
 
 type loadKeys = func(context.Context) (jose.KeySet, error)

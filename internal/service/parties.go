@@ -46,7 +46,7 @@ func (b *builder) registration(registered config.Client) *client.Registration {
 		Disabled:    registered.Disabled,
 		Method:      registered.Authentication,
 		Grants:      registered.Grants,
-		Keys:        b.keys(registered.Keys),
+		Keys:        b.keys(registered.Keys, registered.ID),
 		Audience:    b.config.Issuer,
 		MaxLifetime: registered.ClientAssertion.MaxLifetime,
 		Exceptions:  exceptions(registered.ClientAssertion.Exceptions),
@@ -76,7 +76,7 @@ func (b *builder) issuers(trusted trusts, allowed rules) {
 		party := grant.Party{Kind: grant.Issuer, ID: issuer.Issuer}
 		allowed[party] = b.rules(issuer.Allow, b.claimTypes(issuer))
 		b.examine(issuer, allowed[party])
-		keys := b.keys(issuer.Keys)
+		keys := b.keys(issuer.Keys, issuer.Issuer)
 		if keys == nil {
 			continue // a fault, here or of the document
 		}

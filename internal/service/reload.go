@@ -14,6 +14,7 @@ import (
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/refresh"
 	"example.com/countersign/internal/server"
+	"example.com/countersign/internal/trust"
 )
 
 // Follower is the service of a configuration that is kept in a secret, and follows it: a new version takes effect within
@@ -25,6 +26,7 @@ import (
 type Follower struct {
 	name         string
 	source       keys.Source
+	snapshot     keys.Source // nil: there is none
 	surroundings Surroundings
 	current      *refresh.Value[*followed]
 	last         *followed // of the last look; only the one load under way touches it
@@ -44,12 +46,16 @@ const (
 	configurationLoad  = 10 * time.Second
 )
 
-// Follow returns the service of the configuration in the secret of this name, which has not been read yet.
-func Follow(name string, surroundings Surroundings) (*Follower, error) {
+// Follow returns the service of the configuration in the secret of this name, which has not been read yet. snapshot is
+// the secret that holds the keys of others with which an instance begins; empty: there is none.
+func Follow(name, snapshot string, surroundings Surroundings) (*Follower, error) {
 	if surroundings.Secrets == nil || surroundings.Now == nil || surroundings.Log == nil {
 		return nil, errSurroundings
 	}
 	f := &Follower{name: name, source: surroundings.Secrets(name), surroundings: surroundings}
+	if snapshot != "" {
+		f.snapshot = surroundings.Secrets(snapshot)
+	}
 	var err error
 	f.current, err = refresh.New(refresh.Config[*followed]{
 		Load: f.load, Now: surroundings.Now,
@@ -96,10 +102,10 @@ func (f *Follower) load(ctx context.Context) (*followed, error) {
 	if err != nil {
 		return nil, err
 	}
-	enabled := slices.DeleteFunc(slices.Clone(versions), func(v keys.Version) bool { return v.State != keys.Enabled })
-	slices.SortFunc(enabled, func(a, b keys.Version) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(len(b.ID), len(a.ID)), cmp.Compare(b.ID, a.ID))
-	})
+	enabled := newestFirst(versions)
+	if f.last == nil {
+		f.readSnapshot(ctx)
+	}
 	next := &followed{broken: map[string]bool{}}
 	for _, version := range enabled {
 		if f.last != nil && f.last.service != nil && version.ID == f.last.version {
@@ -121,6 +127,31 @@ func (f *Follower) load(ctx context.Context) (*followed, error) {
 	}
 	f.last = next // Nothing, where an operator has disabled every version: he means it.
 	return next, nil
+}
+
+// newestFirst returns the enabled versions.
+func newestFirst(versions []keys.Version) []keys.Version {
+	enabled := slices.DeleteFunc(slices.Clone(versions), func(v keys.Version) bool { return v.State != keys.Enabled })
+	slices.SortFunc(enabled, func(a, b keys.Version) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(len(b.ID), len(a.ID)), cmp.Compare(b.ID, a.ID))
+	})
+	return enabled
+}
+
+// readSnapshot reads the keys of others with which to begin. Without them an instance begins all the same, and asks.
+func (f *Follower) readSnapshot(ctx context.Context) {
+	if f.snapshot == nil {
+		return
+	}
+	versions, err := f.snapshot.Versions(ctx)
+	if err == nil {
+		if enabled := newestFirst(versions); len(enabled) > 0 {
+			f.surroundings.Snapshots, err = trust.DecodeSnapshots(enabled[0].Payload)
+		}
+	}
+	if err != nil {
+		f.surroundings.Log.Warn("the snapshot of keys cannot be used", "error", err.Error())
+	}
 }
 
 // takeOver waits until a service could sign what the one before it signs: a configuration that names keys which cannot

@@ -22,17 +22,19 @@ import (
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/policy"
 	"example.com/countersign/internal/server"
+	"example.com/countersign/internal/trust"
 )
 
 // Surroundings are what a service takes from outside its configuration. All are required unless they say otherwise.
 type Surroundings struct {
-	Secrets func(name string) keys.Source // a secret by its name, projects/P/secrets/S
-	KMS     func(name string) keys.Source // a Cloud KMS key by its name; nil: a configuration that names one is refused
-	Folder  string                        // what relative file names in the configuration are relative to; empty: the working directory
-	Now     func() time.Time
-	Log     *slog.Logger
-	Version string // of the program; for /health
-	Project string // Google Cloud project of the request traces; empty: log lines name no trace
+	Secrets   func(name string) keys.Source // a secret by its name, projects/P/secrets/S
+	KMS       func(name string) keys.Source // a Cloud KMS key by its name; nil: a configuration that names one is refused
+	Folder    string                        // what relative file names in the configuration are relative to; empty: the working directory
+	Now       func() time.Time
+	Log       *slog.Logger
+	Version   string           // of the program; for /health
+	Project   string           // Google Cloud project of the request traces; empty: log lines name no trace
+	Snapshots []trust.Snapshot // the keys of others with which an instance begins
 	// Before is the service that the new one takes over from: it keeps which assertions have been used, and the keys that
 	// have been loaded and that both want. Nil: there is none.
 	Before *Service
@@ -112,6 +114,7 @@ type builder struct {
 	presets  map[string]*policy.ClaimTypes // what is known of the claims, by the name of the preset
 	faults   config.Faults
 	kept     parts
+	fetcher  *trust.Fetcher
 }
 
 func (b *builder) fault(at config.Position, err error) {
@@ -126,6 +129,9 @@ func (b *builder) build() (*Service, error) {
 	}
 	var err error
 	if b.compiler, err = policy.NewCompiler(); err != nil {
+		return nil, err
+	}
+	if b.fetcher, err = b.newFetcher(); err != nil {
 		return nil, err
 	}
 	verifier, err := assertion.NewVerifier(b.Now, b.config.ClockSkew)

@@ -45,7 +45,7 @@ func (b *builder) signingKeys() (*ownKeys, error) {
 
 func (b *builder) ring(configured config.KeyRing) (*keys.Ring, error) {
 	made := b.RingConfig(b.config, configured, b.source(configured))
-	key := partKey{"ring", configured.Secret + configured.KMS + configured.Directory, configured.Algorithm, made.Timing}
+	key := partKey{kind: "ring", place: configured.Secret + configured.KMS + configured.Directory, algorithm: configured.Algorithm, timing: made.Timing}
 	return keep(b, key, func() (*keys.Ring, error) { return keys.NewRing(made) })
 }
 
