@@ -298,7 +298,7 @@ func TestGet_keeps_each_value_for_as_long_as_its_source_says(t *testing.T) {
 				time.Sleep(test.counts*3/4 - 1)
 				want(t, value, 1)
 				wantLoads(t, from, 1)
-				time.Sleep(1)
+				time.Sleep(time.Nanosecond)
 				want(t, value, 1) // and loads the next behind it
 				wantLoads(t, from, 2)
 				want(t, value, 2)
@@ -336,7 +336,7 @@ func TestGet_drops_the_value_to_begin_with_at_its_end_or_at_the_first_load(t *te
 		time.Sleep(2*stale - 1) // it is no loaded value: it does not get stale
 		want(t, value, initial)
 		wantLoads(t, from, 2)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		refuse(t, value, errDown)
 	})
 	synctest.Test(t, func(t *testing.T) {

@@ -2,10 +2,12 @@
 // come.
 //
 // [Fixed] keys are written down in the configuration. [Loaded] keys are kept elsewhere and followed: a JWK Set or PEM in
-// a secret, or a shared secret whose enabled versions are all good at once. Both find the one key that must have signed
-// a token (protocol A5).
+// a secret, or a shared secret whose enabled versions are all good at once. [Remote] keys are published by the party
+// itself, at a URL or behind an issuer's metadata (protocol F). All find the one key that must have signed a token
+// (protocol A5).
 //
-// It must never hand out a key of one party for a token of another: every value here belongs to one.
+// It must never hand out a key of one party for a token of another: every value here belongs to one. Nor must anything
+// of a token enter a URL: what is fetched is decided by the configuration, and by the metadata that it leads to.
 package trust
 
 import (
@@ -56,8 +58,8 @@ type LoadedConfig struct {
 	Failed func(error) // told of every load that failed
 }
 
-// How secrets are followed: a change is seen within a minute, and an outage of the place that keeps them is survived
-// for a day (protocol F2).
+// How keys that are kept elsewhere are followed: a change is seen within a minute, unless whoever publishes them says
+// that they are good for longer, and an outage of the place is survived for a day (protocol F2).
 const (
 	fresh    = time.Minute
 	stale    = 24 * time.Hour
@@ -82,11 +84,14 @@ func NewLoaded(config LoadedConfig) (Loaded, error) {
 func (l Loaded) Find(ctx context.Context, token *jose.Token) (jose.VerificationKey, error) {
 	keys, err := l.value.Get(ctx)
 	if err != nil {
-		// Not wrapped: a fault of a stored key is not a fault of the token, and must not pass for one.
-		return jose.VerificationKey{}, fmt.Errorf("getting keys: %s", err.Error())
+		return jose.VerificationKey{}, notHad(err)
 	}
 	return keys.Find(token)
 }
+
+// notHad says that there are no keys to look at. It does not wrap err: a fault of a stored key is not a fault of the
+// token, and must not pass for one.
+func notHad(err error) error { return fmt.Errorf("getting keys: %s", err.Error()) }
 
 // PublicKeys returns a load of the JWK Set or PEM in the newest enabled version of secret. rsa is the algorithm of RSA
 // keys that name none. No enabled version is no key: an operator who disables them all means it, and what was loaded
