@@ -55,7 +55,7 @@ var imports = map[string]string{
 
 // importers says who alone may import what is not ours, and whatever is below it.
 var importers = []struct{ imported, by string }{
-	{"net/http", ". server service resource localrun"},
+	{"net/http", ". server service resource trust localrun"},
 	{"cloud.google.com/go", "gcp gcp/localkms gcp/localsecrets"},
 	{"google.golang.org/api", "gcp"},
 	{"google.golang.org/grpc", "gcp gcp/localkms gcp/localsecrets"},

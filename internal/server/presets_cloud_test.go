@@ -135,7 +135,7 @@ func TestPreset_azure(t *testing.T) {
 
 // Where nobody answers under the issuer's name, nothing is verified (protocol T7).
 func TestPreset_whose_keys_cannot_be_had_verifies_nothing(t *testing.T) {
-	const nowhere = "http://127.0.0.1:1"
+	const nowhere = "https://127.0.0.1:1"
 	d := deploy(t, withIssuers+`
   - preset: gitlab-ci
     issuer: `+nowhere+`

@@ -193,7 +193,7 @@ func (r *Remote) fetchSet(ctx context.Context, uri string) (published, error) {
 	}
 	keys, rejected, err := parseSet(found.body, r.config.RSA)
 	if err != nil {
-		return published{}, err
+		return published{}, fmt.Errorf("reading what is at jwks_uri: %w", err)
 	}
 	r.look(keys, rejected)
 	return published{keys, at, found.fresh}, nil
@@ -203,7 +203,7 @@ func (r *Remote) fetchSet(ctx context.Context, uri string) (published, error) {
 func parseSet(document []byte, rsa jose.Algorithm) (jose.KeySet, []jose.Rejected, error) {
 	// PEM would be keys too, and a page for people can have some on it.
 	if !bytes.HasPrefix(bytes.TrimLeft(document, " \t\r\n"), []byte("{")) {
-		return nil, nil, errors.New("the answer is not a JSON object")
+		return nil, nil, errors.New("it is not a JSON object")
 	}
 	keys, rejected, err := jose.ParseKeySet(document, rsa)
 	if err != nil {

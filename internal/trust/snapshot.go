@@ -56,7 +56,7 @@ func (c RemoteConfig) initial() (*published, time.Time) {
 	if now := c.Fetcher.now(); fetched.After(now) {
 		fetched = now
 	}
-	return &published{keys: keys, at: fetched}, fetched.Add(c.SnapshotServes)
+	return &published{keys: keys}, fetched.Add(c.SnapshotServes)
 }
 
 // storedSnapshots is how snapshots are stored.
