@@ -1,7 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
+	"encoding/pem"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -90,6 +93,17 @@ func completeConfiguration(t *testing.T) string {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(folder, "command-line.pem"), string(public))
+	anchor, err := jose.EncodeKeySet(jose.KeySet{parsePrivate(t, rsaFixture(), jose.PS256).Verification()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(folder, "anchor.json"), string(anchor))
+	// A pod has the certificate of its cluster.
+	server := httptest.NewTLSServer(nil)
+	server.Close()
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	write(t, filepath.Join(folder, "ca.crt"), string(certificate))
+	document = bytes.ReplaceAll(document, []byte("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"), []byte("ca.crt"))
 	return write(t, filepath.Join(folder, "config.yaml"), string(document))
 }
 
