@@ -182,6 +182,24 @@ func (l *load) await(ctx context.Context, keys int) {
 	l.t.Fatalf("no more than %d keys have signed", keys-1)
 }
 
+// use uses a token at the demo API, which has a JWK Set of its own.
+func (l *load) use(text string) error {
+	request, err := http.NewRequest(http.MethodGet, "http://127.0.0.1:"+l.place.ports[1]+"/", http.NoBody)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+text)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if body, _ := io.ReadAll(response.Body); response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the API answers %d: %s %s", response.StatusCode, response.Header.Get("WWW-Authenticate"), body)
+	}
+	return nil
+}
+
 // verify verifies tokens, some of them again shortly before they expire, with a JWK Set that it keeps for as long as the
 // cache headers allow.
 func (l *load) verify(ctx context.Context) {
@@ -216,6 +234,9 @@ func (l *load) verify(ctx context.Context) {
 		key, err := set.Find(token)
 		if err == nil {
 			_, err = token.Verify(key)
+		}
+		if err == nil && time.Until(shown.expires) > time.Second {
+			err = l.use(shown.text)
 		}
 		if err != nil {
 			l.fail(fmt.Errorf("a token is rejected: %w", err))

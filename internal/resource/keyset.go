@@ -6,15 +6,20 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/refresh"
 )
 
-// How the JWK Set is followed. Refetch is how often an unknown kid, which a stranger can make up, may cause a fetch.
+// How the JWK Set is followed: it is kept for as long as its cache headers say, within least and most, and for unsaid
+// where they do not say. Refetch is how often an unknown kid, which a stranger can make up, may cause a fetch.
 const (
-	freshFor   = time.Minute
+	least      = time.Second
+	most       = time.Hour
+	unsaid     = time.Minute
 	staleFor   = 24 * time.Hour
 	patience   = time.Second
 	fetchLimit = 5 * time.Second
@@ -28,31 +33,37 @@ const (
 type keySet struct {
 	uri    string
 	client *http.Client
-	value  *refresh.Value[jose.KeySet]
+	value  *refresh.Value[fetched]
+}
+
+// fetched is a JWK Set, and how long it may be kept.
+type fetched struct {
+	keys jose.KeySet
+	keep time.Duration
 }
 
 func newKeySet(uri string, client *http.Client, now func() time.Time) (*keySet, error) {
 	set := &keySet{uri: uri, client: client}
 	var err error
-	set.value, err = refresh.New(refresh.Config[jose.KeySet]{
+	set.value, err = refresh.New(refresh.Config[fetched]{
 		Load: set.fetch, Now: now,
-		Fresh: freshFor, Stale: staleFor, Patience: patience, Timeout: fetchLimit, Retry: retryAfter,
+		Fresh: least, FreshFor: func(f fetched) time.Duration { return min(f.keep, most) }, Stale: staleFor, Patience: patience, Timeout: fetchLimit, Retry: retryAfter,
 	})
 	return set, err
 }
 
 func (s *keySet) find(ctx context.Context, token *jose.Token) (jose.VerificationKey, error) {
-	keys, err := s.value.Get(ctx)
+	set, err := s.value.Get(ctx)
 	if err != nil {
 		return jose.VerificationKey{}, fmt.Errorf("fetching the JWK Set: %s", err.Error())
 	}
-	key, err := keys.Find(token)
+	key, err := set.keys.Find(token)
 	if errors.Is(err, jose.ErrNoKey) {
 		// Perhaps the key is newer than what we have.
-		if keys, err = s.value.Reload(ctx, refetch); err != nil {
+		if set, err = s.value.Reload(ctx, refetch); err != nil {
 			return jose.VerificationKey{}, fmt.Errorf("fetching the JWK Set: %s", err.Error())
 		}
-		key, err = keys.Find(token)
+		key, err = set.keys.Find(token)
 	}
 	if err != nil {
 		return jose.VerificationKey{}, invalid(err)
@@ -60,26 +71,44 @@ func (s *keySet) find(ctx context.Context, token *jose.Token) (jose.Verification
 	return key, nil
 }
 
-func (s *keySet) fetch(ctx context.Context) (jose.KeySet, error) {
+func (s *keySet) fetch(ctx context.Context) (fetched, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.uri, nil)
 	if err != nil {
-		return nil, err
+		return fetched{}, err
 	}
 	response, err := s.client.Do(request)
 	if err != nil {
-		return nil, err
+		return fetched{}, err
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("the answer has status %d", response.StatusCode)
+		return fetched{}, fmt.Errorf("the answer has status %d", response.StatusCode)
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxBody+1))
 	if err != nil {
-		return nil, err
+		return fetched{}, err
 	}
 	if len(body) > maxBody {
-		return nil, errors.New("the answer is larger than 256 KiB")
+		return fetched{}, errors.New("the answer is larger than 256 KiB")
 	}
 	keys, _, err := jose.ParseKeySet(body, "")
-	return keys, err
+	return fetched{keys, keepFor(response.Header)}, err
+}
+
+// keepFor returns how long an answer may be kept (RFC 9111 §5.2.2).
+func keepFor(header http.Header) time.Duration {
+	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
+		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
+		switch name {
+		case "no-store", "no-cache":
+			return 0
+		case "max-age":
+			seconds, err := strconv.ParseUint(value, 10, 31)
+			if err != nil {
+				return 0
+			}
+			return time.Duration(seconds) * time.Second
+		}
+	}
+	return unsaid
 }
