@@ -23,10 +23,15 @@ import (
 // ringFlags say which ring of our own keys a command is about.
 func ringFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "config", Local: true, Usage: "the configuration `FILE` (default: config.yaml, or else " + filepath.Join(stateFolder, configFile) + ")"},
+		configFlag(),
 		&cli.StringFlag{Name: "secret", Local: true, Usage: "the ring in `SECRET`, projects/…/secrets/… (default: the only one)"},
 		&cli.StringFlag{Name: "kms", Local: true, Usage: "the ring in the Cloud KMS key `KEY`, projects/…/cryptoKeys/…"},
 	}
+}
+
+// configFlag is -config of the commands that look for a configuration themselves.
+func configFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", Local: true, Usage: "the configuration `FILE` (default: config.yaml, or else " + filepath.Join(stateFolder, configFile) + ")"}
 }
 
 // openedRing is a ring of a configuration, as the service would use it.
