@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/trace"
 )
 
 // Subject says what sub must be.
@@ -31,6 +31,7 @@ type Profile struct {
 	Types        []string      // accepted typ values besides an absent one and JWT, in lower case, without application/
 	MaxLifetime  time.Duration // how far exp may be ahead of now, and of iat; zero: nothing is accepted
 	IDRequired   bool          // jti must be there
+	Trace        *trace.Record // records the checks; nil: nobody does
 }
 
 // Verifier verifies assertions. It is safe for concurrent use.
@@ -62,109 +63,41 @@ func (v *Verifier) Verify(ctx context.Context, presented Presented, profile Prof
 	if presented.token == nil {
 		return Verified{}, errors.New("assertion: nothing was presented")
 	}
-	if err := v.checkTimes(presented.token.Unverified()); err != nil {
+	profile.passed(formCheck)
+	if err := v.hold(ofAll, presented.token, presented.token.Unverified(), profile); err != nil {
 		return Verified{}, err
 	}
-	claims, err := v.checkSignature(ctx, presented.token, profile.Keys)
+	claims, err := v.checkSignature(ctx, presented.token, profile)
 	if err != nil {
 		return Verified{}, err
 	}
-	if err := v.checkProfile(presented.token.Type, claims, profile); err != nil {
+	if err := v.hold(ofParty, presented.token, claims, profile); err != nil {
 		return Verified{}, err
 	}
 	return Verified{claims: claims, use: v.use(claims, profile.Purpose), valid: true}, nil
 }
 
-// checkTimes holds RFC 7523 §3 items 4 to 6.
-func (v *Verifier) checkTimes(claims jose.Claims) error {
-	now := v.now()
-	switch {
-	case claims.ExpiresAt.IsZero():
-		return ErrExpiryMissing
-	case !now.Before(claims.ExpiresAt.Add(v.skew)):
-		return ErrExpired
-	case claims.NotBefore.After(now.Add(v.skew)):
-		return ErrNotYetValid
-	case claims.IssuedAt.After(now.Add(v.skew)):
-		return ErrIssuedInFuture
-	}
-	return nil
-}
-
 // checkSignature takes about the same time whether or not there is a key, so that the clock does not tell who is
 // registered.
-func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, keys Keys) (jose.Claims, error) {
+func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, profile Profile) (jose.Claims, error) {
+	keys := profile.Keys
 	if keys == nil {
 		keys = Nobody{}
 	}
 	key, err := keys.Find(ctx, token)
 	if err != nil {
 		v.decoy.verify()
+		profile.failed(keyCheck, err, nil)
 		return jose.Claims{}, err
 	}
-	return token.Verify(key)
-}
-
-func (v *Verifier) checkProfile(typ string, claims jose.Claims, profile Profile) error {
-	if claims.Issuer != profile.Issuer {
-		return ErrIssuer
+	profile.passed(keyCheck)
+	claims, err := token.Verify(key)
+	if err != nil {
+		profile.failed(signatureCheck, err, nil)
+		return jose.Claims{}, err
 	}
-	if !acceptsType(profile.Types, typ) {
-		return ErrType
-	}
-	if err := checkSubject(claims, profile.Subject); err != nil {
-		return err
-	}
-	if err := checkAudience(claims.Audience, profile); err != nil {
-		return err
-	}
-	if profile.MaxLifetime <= 0 || claims.ExpiresAt.After(v.now().Add(profile.MaxLifetime+v.skew)) {
-		return ErrLifetime
-	}
-	// An old iat with a near exp is a long-lived assertion too (protocol C6).
-	if !claims.IssuedAt.IsZero() && claims.ExpiresAt.Sub(claims.IssuedAt) > profile.MaxLifetime+v.skew {
-		return ErrLifetime
-	}
-	if profile.IDRequired && claims.ID == "" {
-		return ErrIDMissing
-	}
-	return nil
-}
-
-// acceptsType holds RFC 8725 §3.11: another kind of JWT must not pass for an assertion, so an explicit typ that is not
-// accepted is refused.
-func acceptsType(types []string, typ string) bool {
-	if typ == "" {
-		return true
-	}
-	typ = jose.MediaType(typ)
-	return typ == "jwt" || slices.Contains(types, typ)
-}
-
-func checkSubject(claims jose.Claims, rule Subject) error {
-	switch {
-	case claims.Subject == "" && rule != SubjectMayBeAbsent:
-		return ErrSubjectMissing
-	case claims.Subject != "" && claims.Subject != claims.Issuer && rule != SubjectRequired:
-		return ErrSubject
-	}
-	return nil
-}
-
-// checkAudience holds RFC 7523 §3 item 3 by simple string comparison.
-func checkAudience(audience jose.Audience, profile Profile) error {
-	switch {
-	case len(audience.Values) == 0:
-		return ErrAudienceMissing
-	case profile.SoleAudience && len(audience.Values) > 1:
-		return ErrAudienceSeveral
-	}
-	for _, value := range audience.Values {
-		if slices.Contains(profile.Audiences, value) {
-			return nil
-		}
-	}
-	return ErrAudience
+	profile.passed(signatureCheck)
+	return claims, nil
 }
 
 // use names the assertion by who made it and its jti, never by its bytes: whoever signs can make many for one jti.
