@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -21,8 +22,9 @@ const sourceLimit = 4096
 
 // Compiler compiles expressions. Equal sources are compiled once.
 type Compiler struct {
-	env  *cel.Env
-	done map[compiledKey]*expression
+	env       *cel.Env
+	done      map[compiledKey]*expression
+	splitting sync.Mutex // guards done once the service is at work, when only split compiles
 }
 
 type compiledKey struct {
@@ -41,7 +43,10 @@ const (
 
 // expression is a compiled CEL program over one variable, claims. It is safe for concurrent use. The nil expression is
 // a condition that always holds.
-type expression struct{ program cel.Program }
+type expression struct {
+	program   cel.Program
+	conjuncts func() []conjunct // what it is made of
+}
 
 // NewCompiler returns a compiler for CEL's standard language over claims, where matches means the whole text.
 //
@@ -64,7 +69,7 @@ func NewCompiler() (*Compiler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up CEL: %w", err)
 	}
-	return &Compiler{environment, make(map[compiledKey]*expression)}, nil
+	return &Compiler{env: environment, done: make(map[compiledKey]*expression)}, nil
 }
 
 func (c *Compiler) compile(source string, want result) (*expression, error) {
@@ -91,7 +96,7 @@ func (c *Compiler) compile(source string, want result) (*expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.done[key] = &expression{program}
+	c.done[key] = &expression{program, sync.OnceValue(func() []conjunct { return c.split(source, want) })}
 	return c.done[key], nil
 }
 

@@ -89,6 +89,12 @@ func (d Decision) Assertion() assertion.Verified { return d.assertion }
 
 // Decide applies the rules of the authorization's party. The error is an *oauth.Error.
 func (p *Policies) Decide(authorization grant.Authorization) (Decision, error) {
+	decision, err := p.decide(authorization)
+	p.record(authorization, err)
+	return decision, err
+}
+
+func (p *Policies) decide(authorization grant.Authorization) (Decision, error) {
 	if authorization.IsZero() {
 		return Decision{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not authorized"}
 	}
