@@ -102,25 +102,35 @@ func pathOf(expr ast.Expr) (path string, isClaim bool) {
 	return strings.TrimPrefix(path+"."+name, "."), isClaim
 }
 
-// wantsOf returns the constants that an expression compares something with, by == or by in.
+// wantsOf returns the constants that an expression wants something to be equal to, by == or by in. Behind a ! or a ?
+// nobody knows what is wanted.
 func wantsOf(expr ast.Expr) []string {
 	var wants []string
-	add := func(expressions ...ast.Expr) {
-		for _, e := range expressions {
-			if text := literal(e); text != "" && !slices.Contains(wants, text) {
-				wants = append(wants, text)
-			}
+	switch {
+	case expr.Kind() == ast.ComprehensionKind: // all and exists; the step is what they ask of each element
+		return wantsOf(expr.AsComprehension().LoopStep())
+	case expr.Kind() != ast.CallKind, isCall(expr, operators.LogicalNot), isCall(expr, operators.Conditional):
+		return nil
+	case isCall(expr, operators.Equals):
+		wants = literals(expr.AsCall().Args())
+	case isCall(expr, operators.In) && expr.AsCall().Args()[1].Kind() == ast.ListKind:
+		wants = literals(expr.AsCall().Args()[1].AsList().Elements())
+	}
+	for _, operand := range expr.AsCall().Args() {
+		wants = append(wants, wantsOf(operand)...)
+	}
+	return wants
+}
+
+// literals returns those of the expressions that are constants.
+func literals(expressions []ast.Expr) []string {
+	var texts []string
+	for _, expr := range expressions {
+		if text := literal(expr); text != "" {
+			texts = append(texts, text)
 		}
 	}
-	ast.PreOrderVisit(expr, ast.NewExprVisitor(func(e ast.Expr) {
-		switch {
-		case isCall(e, operators.Equals):
-			add(e.AsCall().Args()...)
-		case isCall(e, operators.In) && e.AsCall().Args()[1].Kind() == ast.ListKind:
-			add(e.AsCall().Args()[1].AsList().Elements()...)
-		}
-	}))
-	return wants
+	return texts
 }
 
 // literal returns a constant as text; empty: the expression is none.

@@ -45,7 +45,7 @@ func (p *Policies) record(authorization grant.Authorization, err error) {
 		}
 	}
 	if err != nil {
-		record.Add(refusedStep(err, matching))
+		record.Add(refusedStep(err, matching, authorization.Request().Resource))
 	}
 }
 
@@ -90,18 +90,19 @@ func (e *expression) misses(claims map[string]any) []trace.Step {
 	return steps
 }
 
-// refusedStep says what the rules that match would have granted, where the request asked for something else.
-func refusedStep(err error, matching []match) trace.Step {
+// refusedStep says what the rules that match would have granted, where the request asked for something else: other
+// resources, or another scope of those that it asked for.
+func refusedStep(err error, matching []match, resources []string) trace.Step {
 	step := trace.Step{Part: "policy", Result: trace.Failed}
 	refusal, _ := errors.AsType[*oauth.Error](err)
 	if refusal == nil || len(matching) == 0 {
 		return step
 	}
 	for _, m := range matching {
-		switch refusal.Code {
-		case oauth.InvalidTarget:
+		switch isFor := len(resources) == 0 || slices.Contains(resources, m.rule.Resource); {
+		case refusal.Code == oauth.InvalidTarget:
 			step.Check, step.Want = "resource", append(step.Want, m.rule.Resource)
-		case oauth.InvalidScope:
+		case refusal.Code == oauth.InvalidScope && isFor:
 			step.Check, step.Want = "scope", append(step.Want, m.rule.Scopes...)
 		}
 	}

@@ -70,7 +70,11 @@ func TestTrace_names_each_part_of_a_condition_that_does_not_hold(t *testing.T) {
 		`claims.groups.exists(g, g == "ops")`: {failed("if", `claims.groups.exists(g, g == "ops")`, list("ops"), list("groups"))},
 		`claims.admin == true`:                {failed("if", `claims.admin == true`, list("true"), list("admin"))},
 		`!(claims.ref == "refs/heads/try" && true)`: {
-			failed("if", `!(claims.ref == "refs/heads/try" && true)`, list("refs/heads/try"), list("ref"))},
+			failed("if", `!(claims.ref == "refs/heads/try" && true)`, nil, list("ref"))},
+		`claims.ref == "refs/heads/try" ? claims.admin == "false" : true`: {
+			failed("if", `(claims.ref == "refs/heads/try") ? (claims.admin == "false") : true`, nil, list("ref", "admin"))},
+		`claims.groups.all(g, g in ["ops", "sre"])`: {
+			failed("if", `claims.groups.all(g, g in ["ops", "sre"])`, list("ops", "sre"), list("groups"))},
 		"false": {failed("if", "false", nil, nil)},
 		"claims.ref ==   // the branch\n  \"main\"": {failed("if", `claims.ref == "main"`, list("main"), list("ref"))},
 	} {
@@ -131,12 +135,12 @@ func TestTrace_says_what_the_matching_rules_would_grant(t *testing.T) {
 		request request
 		want    trace.Step
 	}{
-		"another resource":         {request{resource: []string{archive}}, trace.Step{Check: "resource", Want: []string{deploy, invoices}}},
-		"which resource":           {request{}, trace.Step{Check: "resource", Want: []string{deploy, invoices}}},
-		"another scope":            {request{scope: "all"}, trace.Step{Check: "scope", Want: []string{"deploy", "read", "write"}}},
-		"the name of a client":     {request{claims: claims{"sub": "billing"}, resource: []string{deploy}}, trace.Step{}},
-		"another scope for one":    {request{scope: "write", resource: []string{deploy}}, trace.Step{Check: "scope", Want: []string{"deploy", "read", "write"}}},
-		"two that share no scope?": {request{scope: "write", resource: []string{deploy, invoices}}, trace.Step{Check: "scope", Want: []string{"deploy", "read", "write"}}},
+		"another resource":      {request{resource: []string{archive}}, trace.Step{Check: "resource", Want: []string{deploy, invoices}}},
+		"which resource":        {request{}, trace.Step{Check: "resource", Want: []string{deploy, invoices}}},
+		"another scope":         {request{scope: "all"}, trace.Step{Check: "scope", Want: []string{"deploy", "read", "write"}}},
+		"the name of a client":  {request{claims: claims{"sub": "billing"}, resource: []string{deploy}}, trace.Step{}},
+		"another scope for one": {request{scope: "write", resource: []string{deploy}}, trace.Step{Check: "scope", Want: []string{"deploy", "read"}}},
+		"one scope for both":    {request{scope: "write", resource: []string{deploy, invoices}}, trace.Step{Check: "scope", Want: []string{"deploy", "read", "write"}}},
 	} {
 		test.want.Part, test.want.Result = "policy", trace.Failed
 		steps, err := s.watched(t, test.request, rules...)
