@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +14,8 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/server"
+	"example.com/countersign/internal/trace"
 )
 
 // trace returns the steps of the last refusal, as the log has them.
@@ -134,6 +138,25 @@ func TestT6_the_trace_tells_what_could_not_be_decided_from_what_failed(t *testin
 		if steps := s.trace(t); steps[len(steps)-1] != test.want || steps[len(steps)-2] != "draft: passed" {
 			t.Errorf("%v: %q", test.answer, steps)
 		}
+	}
+}
+
+// Who watches a request has its trace also where it is granted.
+func TestStages_are_those_of_a_request_that_is_granted(t *testing.T) {
+	d := deploy(t, acme)
+	ctx, watched := trace.Watch(t.Context())
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/", strings.NewReader(clientCredentials(post("mobile", mobileSecret)).text()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	recorder := httptest.NewRecorder()
+	d.service.Server.Token().ServeHTTP(recorder, r)
+	var stages []string
+	for _, step := range watched.Steps() {
+		if step.Part != "allow[0]" {
+			stages = append(stages, step.Part)
+		}
+	}
+	if diff := cmp.Diff(server.Stages(), stages); diff != "" || recorder.Code != http.StatusOK {
+		t.Errorf("status %d, stages (-want +got):\n%s", recorder.Code, diff)
 	}
 }
 
