@@ -20,7 +20,8 @@ const module = "example.com/countersign"
 // the vocabulary.
 var imports = map[string]string{
 	// The vocabulary, and what knows nothing of ours.
-	"oauth":            "",
+	"oauth":            "trace",
+	"trace":            "",
 	"config":           "",
 	"jose":             "",
 	"refresh":          "",
@@ -34,12 +35,12 @@ var imports = map[string]string{
 	"gcp":              "keys",
 
 	// The stages of a token request, in their order.
-	"assertion": "jose",
+	"assertion": "jose trace",
 	"client":    "assertion oauth",
 	"grant":     "assertion client oauth",
-	"policy":    "assertion grant oauth",
+	"policy":    "assertion grant oauth trace",
 	"token":     "oauth policy",
-	"server":    "assertion client grant keys oauth policy token",
+	"server":    "assertion client grant keys oauth policy token trace",
 
 	// What an API does with our tokens. It lives without the rest.
 	"resource": "jose refresh",
@@ -47,7 +48,7 @@ var imports = map[string]string{
 	// Who puts the parts together.
 	"service":  "assertion client config grant jose keys oauth policy refresh server token trust trust/federation",
 	".":        "gcp keys server service trust",
-	"localrun": ". config gcp gcp/localsecrets jose keys oauth resource server service",
+	"localrun": ". assertion config gcp gcp/localsecrets jose keys oauth resource server service trace trust",
 
 	// What every implementation of an interface has to pass, in tests.
 	"assertion/oncetest": "assertion",

@@ -213,6 +213,7 @@ func (p *transcript) exchange(text string, raw bool) {
 	p.received = time.Now()
 	p.line = p.system.audited(p, path)
 	p.keep(answer)
+	p.keepTrace(answer)
 	p.response = p.render(response, answer)
 }
 
@@ -261,6 +262,17 @@ func (p *transcript) keep(answer []byte) {
 	p.values["$TOKEN_JTI"], p.expires, p.expiresIn = claims.ID, claims.Expires, granted.ExpiresIn
 }
 
+// traceID is what the description of a refusal ends with.
+var traceID = regexp.MustCompile(` \(trace ([A-Z2-7]{10})\)"`)
+
+// keepTrace makes the id of a refusal known as $TRACE_ID.
+func (p *transcript) keepTrace(answer []byte) {
+	delete(p.values, "$TRACE_ID")
+	if found := traceID.FindSubmatch(answer); found != nil {
+		p.values["$TRACE_ID"] = string(found[1])
+	}
+}
+
 // incidental are the header fields that say nothing about the protocol, and those that internal/server holds on every
 // response.
 var incidental = []string{"Connection", "Content-Length", "Date", "Pragma", "X-Content-Type-Options"}
@@ -304,6 +316,7 @@ func (p *transcript) settle(text []byte, dateOf func(claim string, date int64) (
 	for name, value := range p.values {
 		settled = strings.ReplaceAll(settled, `"`+value+`"`, `"`+name+`"`)
 	}
+	settled = traceID.ReplaceAllString(settled, ` (trace $$TRACE_ID)"`)
 	settled = dateMember.ReplaceAllStringFunc(settled, func(member string) string {
 		match := dateMember.FindStringSubmatch(member)
 		date, _ := strconv.ParseInt(match[2], 10, 64)

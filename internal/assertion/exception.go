@@ -34,9 +34,10 @@ func (e Exception) weaken(profile Profile) Profile {
 }
 
 // excuse finds an exception that holds and with which check passes.
-func (p Profile) excuse(check func(Profile) error, now time.Time) (name string, excused bool) {
-	for _, exception := range p.Exceptions {
-		if exception.holds(now) && check(exception.weaken(p)) == nil {
+func (a asserted) excuse(check check) (name string, excused bool) {
+	strict := a.profile
+	for _, exception := range strict.Exceptions {
+		if a.profile = exception.weaken(strict); exception.holds(a.now) && check.fault(a) == nil {
 			return exception.Name, true
 		}
 	}

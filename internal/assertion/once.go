@@ -15,6 +15,14 @@ const (
 	ForGrant  Purpose = "grant"  // §2.1, authorization grant
 )
 
+// parameter returns the name of the parameter that an assertion of this purpose comes in.
+func (p Purpose) parameter() string {
+	if p == ForClient {
+		return "client_assertion"
+	}
+	return "assertion"
+}
+
 // Use is one use of one assertion.
 type Use struct {
 	Purpose Purpose

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/trace"
 )
 
 // Subject says what sub must be.
@@ -33,6 +33,7 @@ type Profile struct {
 	IDRequired   bool          // jti must be there
 	Reusable     bool          // the assertion is good until it expires, also where it has a jti
 	Exceptions   []Exception   // what may be weaker than Audiences, MaxLifetime and IDRequired say
+	Trace        *trace.Record // records the checks; nil: nobody does
 }
 
 // Verifier verifies assertions. It is safe for concurrent use.
@@ -64,17 +65,15 @@ func (v *Verifier) Verify(ctx context.Context, presented Presented, profile Prof
 	if presented.token == nil {
 		return Verified{}, errors.New("assertion: nothing was presented")
 	}
-	if err := v.checkTimes(presented.token.Unverified()); err != nil {
+	profile.passed(formCheck)
+	if _, err := v.hold(ofAll, presented.token, presented.token.Unverified(), profile); err != nil {
 		return Verified{}, err
 	}
-	claims, err := v.checkSignature(ctx, presented.token, profile.Keys)
+	claims, err := v.checkSignature(ctx, presented.token, profile)
 	if err != nil {
 		return Verified{}, err
 	}
-	if err := checkParty(presented.token.Type, claims, profile); err != nil {
-		return Verified{}, err
-	}
-	used, err := v.checkBounds(claims, profile)
+	used, err := v.hold(ofParty, presented.token, claims, profile)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -85,121 +84,27 @@ func (v *Verifier) Verify(ctx context.Context, presented Presented, profile Prof
 	return verified, nil
 }
 
-// checkTimes holds RFC 7523 §3 items 4 to 6.
-func (v *Verifier) checkTimes(claims jose.Claims) error {
-	now := v.now()
-	switch {
-	case claims.ExpiresAt.IsZero():
-		return ErrExpiryMissing
-	case !now.Before(claims.ExpiresAt.Add(v.skew)):
-		return ErrExpired
-	case claims.NotBefore.After(now.Add(v.skew)):
-		return ErrNotYetValid
-	case claims.IssuedAt.After(now.Add(v.skew)):
-		return ErrIssuedInFuture
-	}
-	return nil
-}
-
 // checkSignature takes about the same time whether or not there is a key, so that the clock does not tell who is
 // registered.
-func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, keys Keys) (jose.Claims, error) {
+func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, profile Profile) (jose.Claims, error) {
+	keys := profile.Keys
 	if keys == nil {
 		keys = Nobody{}
 	}
 	key, err := keys.Find(ctx, token)
 	if err != nil {
 		v.decoy.verify()
+		profile.failed(keyCheck, err, nil)
 		return jose.Claims{}, err
 	}
-	return token.Verify(key)
-}
-
-// checkParty holds what no exception excuses: whose assertion it is, of which kind, and about whom.
-func checkParty(typ string, claims jose.Claims, profile Profile) error {
-	switch {
-	case claims.Issuer != profile.Issuer:
-		return ErrIssuer
-	case !acceptsType(profile.Types, typ):
-		return ErrType
-	default:
-		return checkSubject(claims, profile.Subject)
+	profile.passed(keyCheck)
+	claims, err := token.Verify(key)
+	if err != nil {
+		profile.failed(signatureCheck, err, nil)
+		return jose.Claims{}, err
 	}
-}
-
-// checkBounds holds the rest. used names the exceptions without which it would have refused; where none excuses, the
-// fault is that of the strict rule.
-func (v *Verifier) checkBounds(claims jose.Claims, profile Profile) (used []string, err error) {
-	now := v.now()
-	for _, check := range []func(Profile) error{
-		func(p Profile) error { return checkAudience(claims.Audience, p) },
-		func(p Profile) error { return v.checkLifetime(claims, p.MaxLifetime, now) },
-		func(p Profile) error { return checkID(claims, p.IDRequired) },
-	} {
-		fault := check(profile)
-		if fault == nil {
-			continue
-		}
-		name, excused := profile.excuse(check, now)
-		if !excused {
-			return nil, fault
-		}
-		used = append(used, name)
-	}
-	return used, nil
-}
-
-// acceptsType holds RFC 8725 §3.11: another kind of JWT must not pass for an assertion, so an explicit typ that is not
-// accepted is refused.
-func acceptsType(types []string, typ string) bool {
-	if typ == "" {
-		return true
-	}
-	typ = jose.MediaType(typ)
-	return typ == "jwt" || slices.Contains(types, typ)
-}
-
-func checkSubject(claims jose.Claims, rule Subject) error {
-	switch {
-	case claims.Subject == "" && rule != SubjectMayBeAbsent:
-		return ErrSubjectMissing
-	case claims.Subject != "" && claims.Subject != claims.Issuer && rule != SubjectRequired:
-		return ErrSubject
-	}
-	return nil
-}
-
-// checkAudience holds RFC 7523 §3 item 3 by simple string comparison.
-func checkAudience(audience jose.Audience, profile Profile) error {
-	switch {
-	case len(audience.Values) == 0:
-		return ErrAudienceMissing
-	case profile.SoleAudience && len(audience.Values) > 1:
-		return ErrAudienceSeveral
-	}
-	for _, value := range audience.Values {
-		if slices.Contains(profile.Audiences, value) {
-			return nil
-		}
-	}
-	return ErrAudience
-}
-
-func (v *Verifier) checkLifetime(claims jose.Claims, most time.Duration, now time.Time) error {
-	switch {
-	case most <= 0, claims.ExpiresAt.After(now.Add(most + v.skew)):
-		return ErrLifetime
-	case !claims.IssuedAt.IsZero() && claims.ExpiresAt.Sub(claims.IssuedAt) > most+v.skew:
-		return ErrLifetime // an old iat with a near exp is a long-lived assertion too (protocol C6)
-	}
-	return nil
-}
-
-func checkID(claims jose.Claims, required bool) error {
-	if required && claims.ID == "" {
-		return ErrIDMissing
-	}
-	return nil
+	profile.passed(signatureCheck)
+	return claims, nil
 }
 
 // use names the assertion by who made it and its jti, never by its bytes: whoever signs can make many for one jti.

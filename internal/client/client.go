@@ -152,6 +152,7 @@ func (r *Registry) byAssertion(ctx context.Context, request oauth.TokenRequest) 
 		}
 	}
 	registration, profile := r.assertionProfile(presented.Issuer())
+	profile.Trace = request.Trace
 	verified, err := r.verifier.Verify(ctx, presented, profile)
 	if errors.Is(err, assertion.ErrNobody) {
 		refusal := refused(r.whyNobody(presented.Issuer()), nil)

@@ -50,7 +50,9 @@ func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticat
 		return Authorization{}, faulty("", err)
 	}
 	party, trust := g.trust(presented.Issuer())
-	verified, err := g.config.Verifier.Verify(ctx, presented, trust.profile(party))
+	profile := trust.profile(party)
+	profile.Trace = request.Trace
+	verified, err := g.config.Verifier.Verify(ctx, presented, profile)
 	if err != nil {
 		return Authorization{}, faulty(presented.Issuer(), err)
 	}

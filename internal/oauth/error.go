@@ -24,7 +24,8 @@ type Error struct {
 	Code Code
 
 	// Description goes to the caller. It is a constant of this program, plain ASCII without quotation mark and
-	// backslash (RFC 6749 §5.2), names the check that failed, and holds nothing of the request (protocol T6).
+	// backslash (RFC 6749 §5.2), names the check that failed, and holds nothing of the request (protocol T6). The server
+	// puts the id behind it under which the log has more.
 	Description string
 
 	// Reason is the same for the audit log, in snake_case, and may be finer than the caller is told (protocol T8).

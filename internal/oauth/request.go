@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"example.com/countersign/internal/trace"
 )
 
 // maxAssertion is the length in bytes beyond which an assertion is refused unread (protocol T4).
@@ -29,6 +31,8 @@ type TokenRequest struct {
 	Method          string
 	ClientSecret    Secret
 	ClientAssertion Secret
+
+	Trace *trace.Record // records what becomes of the request; nil: nobody does. It is no part of the request
 
 	parsed bool
 }

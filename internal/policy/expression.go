@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
@@ -27,6 +28,8 @@ type Compiler struct {
 	done     map[string]*expression
 	declared *cel.Env // env with a variable for each type that a claim can be declared with
 	read     map[readKey]*reading
+
+	splitting sync.Mutex // guards done once the service is at work, when only split compiles
 }
 
 // result is what an expression must give.
@@ -41,8 +44,9 @@ const (
 // expression is a compiled CEL program over one variable, claims. It is safe for concurrent use. The nil expression is
 // a condition that always holds.
 type expression struct {
-	program cel.Program
-	output  *cel.Type // what it gives, as far as that can be known of claims that nobody has declared
+	program   cel.Program
+	output    *cel.Type         // what it gives, as far as that can be known of claims that nobody has declared
+	conjuncts func() []conjunct // what it is made of
 }
 
 // NewCompiler returns a compiler for CEL's standard language over claims, where matches means the whole text.
@@ -70,7 +74,7 @@ func NewCompiler() (*Compiler, error) {
 	if err != nil {
 		return nil, fmt.Errorf("setting up CEL: %w", err)
 	}
-	return &Compiler{environment, make(map[string]*expression), declared, make(map[readKey]*reading)}, nil
+	return &Compiler{env: environment, done: make(map[string]*expression), declared: declared, read: make(map[readKey]*reading)}, nil
 }
 
 // compile compiles an expression that must give what is wanted. types is what the party has declared of its claims; nil:
@@ -115,7 +119,7 @@ func (c *Compiler) program(source string) (*expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.done[source] = &expression{program, ast.OutputType()}
+	c.done[source] = &expression{program, ast.OutputType(), sync.OnceValue(func() []conjunct { return c.split(source) })}
 	return c.done[source], nil
 }
 

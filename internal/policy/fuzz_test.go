@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/trace"
 )
 
 // FuzzCompile holds that no expression breaks the compiler or a decision, that neither takes long, and that what is said
@@ -27,7 +28,8 @@ func FuzzCompile(f *testing.F) {
 		"a": "refs/heads/main", "n": 7, "f": 1.5, "b": true, "l": []any{"a", 1, nil, []any{}, "b", 2.5}, "o": map[string]any{"a": map[string]any{"b": "c"}},
 		"s": strings.Repeat("s", 1000), "null": nil, "empty": "",
 	}
-	authorization := s.authorize(f, request{claims: over})
+	_, watched := trace.Watch(f.Context())
+	authorization := s.authorize(f, request{claims: over, trace: watched})
 	f.Fuzz(func(t *testing.T, source string) {
 		began := time.Now()
 		s.expectNoDifference(t, source, types, over)
@@ -46,7 +48,9 @@ func FuzzCompile(f *testing.F) {
 			if len(faults) > 0 {
 				continue
 			}
+			watched.Reset()
 			decision, err := s.policiesOf(t, compiled).Decide(authorization)
+			s.expectTrace(t, watched.Steps(), err, over)
 			if err != nil {
 				continue
 			}
@@ -76,5 +80,23 @@ func (s *stages) expectNoDifference(t *testing.T, source string, types *policy.C
 	}
 	if s.holds(t, with, over) != s.holds(t, without, over) {
 		t.Errorf("%q depends on what is declared", source)
+	}
+}
+
+// expectTrace holds that the trace of one rule says what was decided, and that no part of a condition which it names
+// holds by itself.
+func (s *stages) expectTrace(t *testing.T, steps []trace.Step, err error, over claims) {
+	t.Helper()
+	if len(steps) == 0 || (steps[0].Result == trace.Passed) != (err == nil || steps[len(steps)-1].Check != "") {
+		t.Errorf("%v, and the trace is %v", err, steps)
+	}
+	for _, step := range steps {
+		if strings.ContainsAny(step.Text, "\n\r") {
+			t.Errorf("the trace has %q", step.Text)
+		}
+		compiled, faults, _ := s.tryCompile(rule{Expressions: policy.Expressions{If: step.Text}})
+		if step.Check == "if" && len(faults) == 0 && s.holds(t, compiled, over) {
+			t.Errorf("%s holds, and the trace names it", step.Text)
+		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/trace"
 )
 
 // A decision takes an authorization, and only the stages before it can make one. So these tests go through them: an
@@ -102,6 +103,7 @@ type request struct {
 	client   string // client_id
 	secret   string // client_secret
 	grant    string // empty: the JWT bearer grant
+	trace    *trace.Record
 }
 
 // authorize takes a request through the stages before policy.
@@ -131,6 +133,7 @@ func (s *stages) authorize(t testing.TB, r request) grant.Authorization {
 	if err != nil {
 		t.Fatal(err)
 	}
+	parsed.Trace = r.trace
 	authenticated, err := s.clients.Authenticate(t.Context(), parsed)
 	if err != nil {
 		t.Fatal(err)

@@ -114,6 +114,7 @@ func (p *Policies) Decide(authorization grant.Authorization) (Decision, error) {
 	}
 	matching := p.matching(authorization)
 	decision, err := p.decide(authorization, matching.inForce)
+	p.record(authorization, matching, err)
 	return withShadows(decision, err, p.shadows(authorization, matching, err))
 }
 

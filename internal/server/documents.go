@@ -56,7 +56,7 @@ func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	set, err := s.config.Keys.Document(r.Context())
 	if err != nil {
 		s.config.Log.ErrorContext(r.Context(), "the JWK Set cannot be served", "error", err.Error())
-		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err))
+		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err), "")
 		return
 	}
 	respondDocument(w, r, &document{
@@ -101,7 +101,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := s.Ready(r.Context()); err != nil {
 		s.config.Log.ErrorContext(r.Context(), "not ready", "error", err.Error())
-		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err))
+		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err), "")
 		return
 	}
 	respondJSON(w, http.StatusOK, map[string]string{"status": "ready"})

@@ -19,8 +19,9 @@ func Follow(log *slog.Logger, version string, current func(context.Context) (htt
 		case r.URL.Path == healthPath:
 			respondHealth(w, r, version)
 		default:
-			log.ErrorContext(r.Context(), "there is no configuration to serve", "error", err.Error())
-			respondError(w, r, oauth.Unavailable("configuration_unavailable", err))
+			id := newTraceID()
+			log.ErrorContext(r.Context(), "there is no configuration to serve", "error", err.Error(), "trace_id", id)
+			respondError(w, r, oauth.Unavailable("configuration_unavailable", err), id)
 		}
 	})
 }

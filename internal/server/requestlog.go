@@ -55,13 +55,15 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 	level, message := slog.LevelInfo, "token granted"
 	if err != nil {
 		level, message = describeRefusal(add, status, err), "token refused"
+		add("trace_id", x.traceID)
+		attributes = append(attributes, slog.Any("trace", written(x.trace.Steps())))
 	} else {
 		add("decision", "granted")
 		add("jti", x.token.ID)
 		attributes = append(attributes, slog.Int64("expires_in", x.token.ExpiresIn))
 	}
 	attributes = append(attributes, shadows(policy.Shadows(x.decision, err))...)
-	add("logging.googleapis.com/trace", s.trace(r))
+	add("logging.googleapis.com/trace", s.cloudTrace(r))
 	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, message, attributes...)
 }
 
@@ -159,8 +161,8 @@ func clip(text string) string {
 	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
-// trace returns the name under which Cloud Logging files the request's trace, from W3C or Google's own header.
-func (s *Server) trace(r *http.Request) string {
+// cloudTrace returns the name under which Cloud Logging files the request's trace, from W3C or Google's own header.
+func (s *Server) cloudTrace(r *http.Request) string {
 	if s.config.Project == "" {
 		return ""
 	}

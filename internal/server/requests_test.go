@@ -281,8 +281,9 @@ func (d *deployment) expectRefusal(t testing.TB, r request, got answer, want ref
 	if err := decoder.Decode(&told); err != nil || told.Code == nil || told.Description == nil {
 		t.Fatalf("got %d %q: %v", got.status, got.body, err)
 	}
-	if got.status != want.status || *told.Code != want.code || *told.Description != want.description {
-		t.Errorf("\n got %d %s %q\nwant %d %s %q", got.status, *told.Code, *told.Description, want.status, want.code, want.description)
+	description, id := untraced(*told.Description)
+	if got.status != want.status || *told.Code != want.code || description != want.description {
+		t.Errorf("\n got %d %s %q\nwant %d %s %q", got.status, *told.Code, description, want.status, want.code, want.description)
 	}
 	expectNotKept(t, got)
 	if !regexp.MustCompile(`\A[\x20-\x21\x23-\x5B\x5D-\x7E]+\z`).MatchString(*told.Description) {
@@ -299,6 +300,24 @@ func (d *deployment) expectRefusal(t testing.TB, r request, got answer, want ref
 	if event["decision"] != "denied" || event["error"] != want.code || event["reason"] != want.reason || event["status"] != float64(want.status) {
 		t.Errorf("the log should give the reason %q: %v", want.reason, event)
 	}
+	if steps, _ := event["trace"].([]any); id == "" || event["trace_id"] != id || len(steps) == 0 {
+		t.Errorf("the caller was given the trace %q; the log has %v", id, event)
+	}
+}
+
+// untraced takes the id of the trace off an error_description; empty: there is none.
+func untraced(description string) (said, id string) {
+	said, rest, _ := strings.Cut(description, " (trace ")
+	id, isLast := strings.CutSuffix(rest, ")")
+	if !isLast || !regexp.MustCompile(`\A[A-Z2-7]{10}\z`).MatchString(id) {
+		return description, ""
+	}
+	return said, id
+}
+
+// anyTrace writes the same id into every refusal: for what must look the same, and has one of its own each time.
+func anyTrace(body string) string {
+	return regexp.MustCompile(` \(trace [A-Z2-7]{10}\)"`).ReplaceAllString(body, ` (trace ID)"`)
 }
 
 // expectNotKept holds what is true of every answer of the token endpoint.

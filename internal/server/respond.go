@@ -30,7 +30,7 @@ type errorResponse struct {
 // respondToken answers a token request and returns the status that it sent.
 func (s *Server) respondToken(w http.ResponseWriter, r *http.Request, x exchange, err error) int {
 	if err != nil {
-		return respondError(w, r, err)
+		return respondError(w, r, err, x.traceID)
 	}
 	response := tokenResponse{
 		AccessToken: x.token.Token.Reveal(),
@@ -44,8 +44,9 @@ func (s *Server) respondToken(w http.ResponseWriter, r *http.Request, x exchange
 	return respondJSON(w, http.StatusOK, response)
 }
 
-// respondError answers with err as the caller may see it (RFC 6749 §5.2, protocol T6, T7), and returns the status.
-func respondError(w http.ResponseWriter, r *http.Request, err error) int {
+// respondError answers with err as the caller may see it (RFC 6749 §5.2, protocol T6, T7), and returns the status. traceID
+// is under what the log has more; empty: the answer names nothing.
+func respondError(w http.ResponseWriter, r *http.Request, err error, traceID string) int {
 	refusal, isRefusal := errors.AsType[*oauth.Error](err)
 	if !isRefusal {
 		refusal = &oauth.Error{Code: oauth.ServerError, Description: "this server has a defect; its log says more"}
@@ -62,7 +63,7 @@ func respondError(w http.ResponseWriter, r *http.Request, err error) int {
 	case http.StatusServiceUnavailable:
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
 	}
-	return respondJSON(w, status, errorResponse{refusal.Code, refusal.Description})
+	return respondJSON(w, status, errorResponse{refusal.Code, traced(refusal.Description, traceID)})
 }
 
 func statusOf(err error, refusal *oauth.Error) int {

@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"runtime/debug"
 	"strings"
+	"sync"
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
@@ -47,6 +48,7 @@ type Server struct {
 	prefix   string // the path of the issuer identifier, decoded as that of a request is, without a final slash
 
 	all, tokens, keys http.Handler
+	records           sync.Pool // of *trace.Record
 }
 
 // New returns a server.
@@ -124,8 +126,9 @@ func (s *Server) recovering(handle http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if value := recover(); value != nil {
-				s.config.Log.ErrorContext(r.Context(), "panic", "kind", fmt.Sprintf("%T", value), "stack", string(debug.Stack()))
-				respondError(w, r, &oauth.Error{Code: oauth.ServerError, Description: "this server has a defect; its log says more"})
+				id := newTraceID()
+				s.config.Log.ErrorContext(r.Context(), "panic", "kind", fmt.Sprintf("%T", value), "trace_id", id, "stack", string(debug.Stack()))
+				respondError(w, r, &oauth.Error{Code: oauth.ServerError, Description: "this server has a defect; its log says more"}, id)
 			}
 		}()
 		handle(w, r)

@@ -11,6 +11,7 @@ import (
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
 	"example.com/countersign/internal/token"
+	"example.com/countersign/internal/trace"
 )
 
 // token is the token endpoint (RFC 6749 §3.2).
@@ -18,6 +19,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	exchange, err := s.exchange(w, r)
 	status := s.respondToken(w, r, exchange, err)
 	s.audit(r, exchange, status, err)
+	s.release(exchange.trace)
 }
 
 // exchange is a token request as far as it came. What was not reached is zero.
@@ -27,36 +29,42 @@ type exchange struct {
 	authorization grant.Authorization
 	decision      policy.Decision
 	token         token.AccessToken
+
+	trace   *trace.Record // every check so far
+	traceID string        // where the request is refused: what names its trace to the caller
 }
 
 // exchange turns a request into an access token, or says why not. Each stage takes what the one before it made, and
 // nothing else can make that: leaving one out does not compile.
 func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (x exchange, err error) {
 	ctx := r.Context()
+	x.trace = s.record(ctx)
 	form, err := readForm(w, r)
-	if err != nil {
+	if !x.passes("form", err) {
 		return x, err
 	}
-	if x.request, err = oauth.ParseTokenRequest(form); err != nil {
+	if x.request, err = oauth.ParseTokenRequest(form); !x.passes("request", err) {
 		return x, err
 	}
-	if x.client, err = s.config.Clients.Authenticate(ctx, x.request); err != nil {
+	x.request.Trace = x.trace
+	if x.client, err = s.config.Clients.Authenticate(ctx, x.request); !x.passes("client", err) {
 		return x, err
 	}
-	if x.authorization, err = s.config.Grants.Authorize(ctx, x.client); err != nil {
+	if x.authorization, err = s.config.Grants.Authorize(ctx, x.client); !x.passes("grant", err) {
 		return x, err
 	}
-	if x.decision, err = s.config.Policies.Decide(x.authorization); err != nil {
+	if x.decision, err = s.config.Policies.Decide(x.authorization); !x.passes("policy", err) {
 		return x, err
 	}
 	draft, err := s.config.Tokens.Draft(ctx, x.decision)
-	if err != nil {
+	if !x.passes("draft", err) {
 		return x, err
 	}
-	if err := s.useOnce(ctx, x.decision); err != nil {
+	if err := s.useOnce(ctx, x.decision); !x.passes("once", err) {
 		return x, err
 	}
 	x.token, err = draft.Sign()
+	x.passes("sign", err)
 	return x, err
 }
 
