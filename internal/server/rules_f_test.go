@@ -155,7 +155,9 @@ func TestF1_a_redirect_or_a_private_address_is_never_followed(t *testing.T) {
 		answer http.HandlerFunc
 		keys   string
 	}{
-		"redirected":                 {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, target.URL, 307) }, fetched},
+		"redirected": {func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, target.URL, http.StatusTemporaryRedirect)
+		}, fetched},
 		"an address on this machine": {set(t, "evil.ES256"), "{jwks_uri: 'URL/jwks.json', ca: ca.pem}"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -193,7 +195,7 @@ func TestF3_discovery_finds_the_keys_of_exactly_this_issuer(t *testing.T) {
 					return
 				}
 				if r.URL.Path != "/.well-known/openid-configuration" {
-					w.WriteHeader(404)
+					w.WriteHeader(http.StatusNotFound)
 					return
 				}
 				fmt.Fprint(w, test.document(p.URL))
