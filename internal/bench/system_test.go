@@ -73,6 +73,10 @@ func writeKey(tb testing.TB, path string, algorithm jose.Algorithm) jose.Signing
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		tb.Fatal(err)
 	}
+	// The clock of the system stands at a whole second, and a key that is made after it would not sign yet.
+	if err := os.Chtimes(path, time.Unix(0, 0), time.Unix(0, 0)); err != nil {
+		tb.Fatal(err)
+	}
 	return key
 }
 
