@@ -68,6 +68,9 @@ func readKeys(v value, wanted keyKind, rings *ringReader) Keys {
 
 // readKeyAlgorithm reads an algorithm and holds it to the kind of key that it is for.
 func readKeyAlgorithm(v value, keys string, fitting []string) string {
+	if v.node == nil {
+		return ""
+	}
 	algorithm := v.oneOf("", algorithms()...)
 	if algorithm != "" && !slices.Contains(fitting, algorithm) {
 		v.fault("is %s, which is not for %s; use one of %s", quote(algorithm), keys, strings.Join(fitting, ", "))
