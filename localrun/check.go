@@ -82,11 +82,13 @@ func checkFile(_ context.Context, cmd *cli.Command) error {
 
 // checked is what there is to say of a configuration.
 type checked struct {
-	name       string
-	faults     config.Faults
-	warnings   config.Faults
-	allowed    []entitlement // only where there is no fault
-	exceptions []exception   // likewise
+	name          string
+	folder        string // what its file names are relative to
+	faults        config.Faults
+	warnings      config.Faults
+	configuration *config.Config // only where there is no fault
+	allowed       []entitlement  // likewise
+	exceptions    []exception    // likewise
 }
 
 // check finds every fault: those of the document and those of its parts, which only the service itself can judge.
@@ -99,9 +101,9 @@ func check(path string, document []byte) checked {
 		Now:     time.Now,
 		Log:     slog.New(slog.DiscardHandler),
 	})
-	result := checked{name: name, faults: faults, warnings: configuration.Warnings}
+	result := checked{name: name, folder: filepath.Dir(path), faults: faults, warnings: configuration.Warnings}
 	if len(faults) == 0 {
-		result.allowed = entitlements(configuration)
+		result.configuration, result.allowed = configuration, entitlements(configuration)
 		result.exceptions = exceptions(configuration, time.Now())
 	}
 	return result

@@ -283,7 +283,7 @@ func TestExitStatusTellsWhetherAConfigurationIsGood(t *testing.T) {
 
 // TestOptionsOfTheSystemAreNotForCommands holds that check -config, which would be ignored, is refused.
 func TestOptionsOfTheSystemAreNotForCommands(t *testing.T) {
-	for _, name := range []string{"keys", "assert", "token", "check"} {
+	for _, name := range []string{"keys", "assert", "token", "check", "trust"} {
 		for _, option := range []string{"-reset", "-config=x"} {
 			_, stderr, status := program(t, name, option)
 			if status != 1 || !strings.Contains(stderr, "not defined: "+strings.TrimSuffix(option, "=x")) {

@@ -48,10 +48,7 @@ const formatJWT = "jwt"
 
 // entitlements returns what a configuration allows, in its own order.
 func entitlements(configuration *config.Config) []entitlement {
-	algorithms := make(map[string]string)
-	for _, resource := range configuration.Resources {
-		algorithms[resource.ID] = cmp.Or(resource.AccessTokens.Algorithm, configuration.SigningKeys.Algorithm)
-	}
+	algorithms := algorithmsOf(configuration)
 	var all []entitlement
 	add := func(party entitlement, rules []config.Rule) {
 		for _, rule := range rules {
@@ -59,18 +56,37 @@ func entitlements(configuration *config.Config) []entitlement {
 		}
 	}
 	for _, client := range configuration.Clients {
-		add(entitlement{
-			Kind: kindClient, Party: client.ID, Disabled: client.Disabled,
-			Grants: client.Grants, Authentication: client.Authentication,
-		}, client.Allow)
+		add(ofClient(client), client.Allow)
 	}
 	for _, issuer := range configuration.Issuers {
-		add(entitlement{
-			Kind: kindIssuer, Party: issuer.Issuer, Disabled: issuer.Disabled,
-			Grants: []string{oauth.JWTBearer}, Authentication: issuer.Client,
-		}, issuer.Allow)
+		add(ofIssuer(issuer), issuer.Allow)
 	}
 	return all
+}
+
+// algorithmsOf returns what the tokens of each resource are signed with.
+func algorithmsOf(configuration *config.Config) map[string]string {
+	algorithms := make(map[string]string)
+	for _, resource := range configuration.Resources {
+		algorithms[resource.ID] = cmp.Or(resource.AccessTokens.Algorithm, configuration.SigningKeys.Algorithm)
+	}
+	return algorithms
+}
+
+// ofClient returns what all entitlements of a client have in common.
+func ofClient(client config.Client) entitlement {
+	return entitlement{
+		Kind: kindClient, Party: client.ID, Disabled: client.Disabled,
+		Grants: client.Grants, Authentication: client.Authentication,
+	}
+}
+
+// ofIssuer returns what all entitlements have in common that rest on an issuer's word.
+func ofIssuer(issuer config.Issuer) entitlement {
+	return entitlement{
+		Kind: kindIssuer, Party: issuer.Issuer, Disabled: issuer.Disabled,
+		Grants: []string{oauth.JWTBearer}, Authentication: issuer.Client,
+	}
 }
 
 // with returns what a rule allows to the party.
@@ -100,6 +116,9 @@ func (e entitlement) who() string {
 	}
 	return "issuer " + e.Party + " (client " + e.Authentication + ")"
 }
+
+// heading is what the entitlements of the party stand below.
+func (e entitlement) heading() string { return e.who() + " by " + e.grantNames() }
 
 // grantNames returns the grants by the names that people use.
 func (e entitlement) grantNames() string {

@@ -74,14 +74,6 @@ type unreadable struct{ error }
 // Unwrap returns what cannot be read, and why.
 func (u unreadable) Unwrap() error { return u.error }
 
-// exitStatus is what the process ends with after an error.
-func exitStatus(err error) int {
-	if _, nothing := errors.AsType[unreadable](err); nothing {
-		return 2
-	}
-	return 1
-}
-
 func checkTime(text string) error {
 	if _, err := time.Parse(time.RFC3339, text); err != nil {
 		return errors.New("write the date and the time with its zone, like 2026-03-01T12:00:00Z")

@@ -32,6 +32,27 @@ func main() {
 	}
 }
 
+// verdict is what a command has found where that is no fault, with the exit status by which a pipeline tells the two
+// apart.
+type verdict struct {
+	status int
+	text   string
+}
+
+// Error returns the text.
+func (v verdict) Error() string { return v.text }
+
+// exitStatus returns the exit status of the program that ends with err.
+func exitStatus(err error) int {
+	if _, nothing := errors.AsType[unreadable](err); nothing {
+		return 2
+	}
+	if found, is := errors.AsType[verdict](err); is {
+		return found.status
+	}
+	return 1
+}
+
 // complain says what went wrong: a sentence, or, of a configuration, one for each fault.
 func complain(out io.Writer, err error) {
 	if faults, many := errors.AsType[config.Faults](err); many {
@@ -75,7 +96,7 @@ NO_COLOR=1 takes the colours away.`,
 			&cli.StringFlag{Name: "port", Local: true, Usage: "`PORT` of the authorization server (default: the configuration's, at first 8080)", Validator: checkPort},
 			&cli.StringFlag{Name: "api-port", Local: true, Usage: "`PORT` of the demo API (default: the configuration's, at first 8081)", Validator: checkPort},
 		},
-		Commands:        []*cli.Command{keysCommand(), assertCommand(), tokenCommand(), checkCommand(), explainCommand()},
+		Commands:        []*cli.Command{keysCommand(), assertCommand(), tokenCommand(), checkCommand(), explainCommand(), trustCommand()},
 		HideHelpCommand: true,
 		OnUsageError:    refuseUsage,
 		ExitErrHandler:  func(context.Context, *cli.Command, error) {}, // main prints every error, once

@@ -30,7 +30,7 @@ func writeTable(out io.Writer, allowed []entitlement) {
 	writeRow(out, "RESOURCE", "SCOPES", "LIFETIME", "TOKEN")
 	heading := ""
 	for _, e := range allowed {
-		if who := e.who() + " by " + e.grantNames(); who != heading {
+		if who := e.heading(); who != heading {
 			_, _ = fmt.Fprintf(out, "\n%s\n", who)
 			heading = who
 		}

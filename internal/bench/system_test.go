@@ -24,7 +24,7 @@ import (
 
 const issuer = "https://auth.example.com"
 
-// system is a whole authorization server with one client that is measured among others.
+// system is a whole authorization server with one party that is measured among others.
 type system struct {
 	handler http.Handler
 	key     jose.SigningKey
@@ -32,15 +32,21 @@ type system struct {
 	made    int
 }
 
-// newSystem builds a server whose own key and whose measured client's key have this algorithm.
+// newSystem builds a server with clients whose own key and whose measured client's key have this algorithm.
 func newSystem(tb testing.TB, algorithm jose.Algorithm, clients int) *system {
+	tb.Helper()
+	return serve(tb, algorithm, func(key jose.SigningKey) []byte { return document(tb, key, algorithm, clients) })
+}
+
+// serve serves what configure makes of the measured party's key.
+func serve(tb testing.TB, algorithm jose.Algorithm, configure func(party jose.SigningKey) []byte) *system {
 	tb.Helper()
 	folder := tb.TempDir()
 	s := &system{}
 	s.clock.Store(time.Now().Unix())
 	writeKey(tb, filepath.Join(folder, "signing.pem"), algorithm)
 	s.key = writeKey(tb, filepath.Join(folder, "client.pem"), algorithm)
-	built, _, faults := service.Load("bench.yaml", document(tb, s.key, algorithm, clients), service.Surroundings{
+	built, _, faults := service.Load("bench.yaml", configure(s.key), service.Surroundings{
 		Secrets: func(string) keys.Source { return nil },
 		Folder:  folder,
 		Now:     func() time.Time { return time.Unix(s.clock.Load(), 0) },
@@ -73,6 +79,10 @@ func writeKey(tb testing.TB, path string, algorithm jose.Algorithm) jose.Signing
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		tb.Fatal(err)
 	}
+	// The clock of the system stands at a whole second, and a key that is made after it would not sign yet.
+	if err := os.Chtimes(path, time.Unix(0, 0), time.Unix(0, 0)); err != nil {
+		tb.Fatal(err)
+	}
 	return key
 }
 
@@ -80,34 +90,55 @@ func writeKey(tb testing.TB, path string, algorithm jose.Algorithm) jose.Signing
 func document(tb testing.TB, key jose.SigningKey, algorithm jose.Algorithm, clients int) []byte {
 	tb.Helper()
 	var text strings.Builder
-	fmt.Fprintf(&text, "issuer: %s\nsigning_keys: {directory: ., algorithm: %s}\n", issuer, algorithm)
-	text.WriteString("resources:\n  - {id: 'https://api.example.com', scopes: [read, write]}\nclients:\n")
+	text.WriteString(beginning(algorithm) + "clients:\n")
 	for i := range clients {
-		public := key.Verification()
-		if i > 0 {
-			other, err := jose.GenerateSigningKey(jose.EdDSA)
-			if err != nil {
-				tb.Fatal(err)
-			}
-			public = other.Verification()
-		}
-		set, err := jose.EncodeKeySet(jose.KeySet{public})
-		if err != nil {
-			tb.Fatal(err)
-		}
-		fmt.Fprintf(&text, "  - id: client-%d\n    authentication: private_key_jwt\n    keys: {jwks: '%s'}\n", i, set)
+		fmt.Fprintf(&text, "  - id: client-%d\n    authentication: private_key_jwt\n    keys: {jwks: '%s'}\n", i, ownKeySet(tb, i, key))
 		text.WriteString("    grants: [client_credentials]\n    allow: [{resource: 'https://api.example.com', scopes: [read, write]}]\n")
 	}
 	return []byte(text.String())
 }
 
-// form is the body of one token request with an assertion that has not been used.
+func beginning(algorithm jose.Algorithm) string {
+	return fmt.Sprintf("issuer: %s\nsigning_keys: {directory: ., algorithm: %s}\n", issuer, algorithm) +
+		"resources:\n  - {id: 'https://api.example.com', scopes: [read, write]}\n"
+}
+
+// ownKeySet is the JWK Set of a party: of measured for the first one, and a new key for every other.
+func ownKeySet(tb testing.TB, party int, measured jose.SigningKey) []byte {
+	tb.Helper()
+	public := measured.Verification()
+	if party > 0 {
+		other, err := jose.GenerateSigningKey(jose.ES256)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		public = other.Verification()
+	}
+	set, err := jose.EncodeKeySet(jose.KeySet{public})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return set
+}
+
+// form is the body of one token request with a client assertion.
 func (s *system) form(tb testing.TB) string {
+	tb.Helper()
+	return url.Values{
+		"grant_type":            {oauth.ClientCredentials},
+		"client_assertion_type": {oauth.ClientAssertionTypeJWTBearer},
+		"client_assertion":      {s.assertion(tb, "client-0", "client-0")},
+		"scope":                 {"read"},
+	}.Encode()
+}
+
+// assertion is one that has not been used.
+func (s *system) assertion(tb testing.TB, issuedBy, subject string) string {
 	tb.Helper()
 	s.made++
 	now := s.clock.Load()
 	claims, err := json.Marshal(map[string]any{
-		"iss": "client-0", "sub": "client-0", "aud": issuer,
+		"iss": issuedBy, "sub": subject, "aud": issuer,
 		"iat": now, "exp": now + 60, "jti": fmt.Sprintf("b2d9-%016x-%d", now, s.made),
 	})
 	if err != nil {
@@ -117,12 +148,7 @@ func (s *system) form(tb testing.TB) string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return url.Values{
-		"grant_type":            {oauth.ClientCredentials},
-		"client_assertion_type": {oauth.ClientAssertionTypeJWTBearer},
-		"client_assertion":      {assertion},
-		"scope":                 {"read"},
-	}.Encode()
+	return assertion
 }
 
 // over serves handler on loopback and returns a function that posts one form to it.

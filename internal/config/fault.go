@@ -69,7 +69,23 @@ type findings struct {
 	faults   Faults
 	warnings Faults
 	dropped  int // faults beyond maxFaults
+	closed   []*mapping
 }
+
+// open returns a mapping of v, one that has been closed if there is one: a large document has tens of thousands, and
+// few are open at a time.
+func (f *findings) open(v value) *mapping {
+	last := len(f.closed) - 1
+	if last < 0 {
+		return &mapping{value: v}
+	}
+	m := f.closed[last]
+	f.closed = f.closed[:last]
+	*m = mapping{value: v, fields: m.fields[:0], asked: m.asked[:0]}
+	return m
+}
+
+func (f *findings) close(m *mapping) { f.closed = append(f.closed, m) }
 
 func (f *findings) fault(at Position, problem string) {
 	if len(f.faults) >= maxFaults {

@@ -80,6 +80,9 @@ func readKeys(v value, use keyUse) Keys {
 
 // readKeyAlgorithm reads an algorithm and holds it to the kind of key that it is for.
 func readKeyAlgorithm(v value, keys string, fitting []string) string {
+	if v.node == nil {
+		return ""
+	}
 	algorithm := v.oneOf("", algorithms()...)
 	if algorithm != "" && !slices.Contains(fitting, algorithm) {
 		v.fault("is %s, which is not for %s; use one of %s", quote(algorithm), keys, strings.Join(fitting, ", "))

@@ -10,7 +10,8 @@ import (
 )
 
 // A mapping is the fields of one section. It remembers which fields were asked for, so that what nobody asked for is
-// refused without a second list of names that could differ from the first. Whoever opens a mapping closes it:
+// refused without a second list of names that could differ from the first. Whoever opens a mapping closes it, and does
+// not use it any more then:
 //
 //	m := v.mapping()
 //	defer m.refuseOthers()
@@ -31,10 +32,11 @@ type field struct {
 
 // mapping opens a section. An absent section is a mapping that misses nothing, so that its defaults can be read.
 func (v value) mapping() *mapping {
+	m := v.findings.open(v)
 	if v.node == nil {
-		return &mapping{value: v}
+		return m
 	}
-	m := &mapping{value: v, inside: v.path()}
+	m.inside = v.path()
 	switch {
 	case v.node.Kind != yaml.MappingNode:
 		v.fault("is %s; write a mapping of fields", kind(v.node))
@@ -52,8 +54,8 @@ func (v value) mapping() *mapping {
 // readFields takes the fields from the node, and refuses a name that is given twice: readers of YAML disagree about
 // which of the two holds.
 func (m *mapping) readFields() {
-	m.asked = make([]string, 0, 16)
-	m.fields = make([]field, 0, len(m.node.Content)/2)
+	m.asked = slices.Grow(m.asked, 16)
+	m.fields = slices.Grow(m.fields, len(m.node.Content)/2)
 	lines := map[string]int{}
 	for i := 0; i+1 < len(m.node.Content); i += 2 {
 		key := m.node.Content[i]
@@ -194,8 +196,10 @@ func (m *mapping) all() iter.Seq2[string, value] {
 	}
 }
 
-// refuseOthers refuses every field that was not asked for: a misspelt condition must not be a condition left out.
+// refuseOthers refuses every field that was not asked for: a misspelt condition must not be a condition left out. It
+// closes the mapping.
 func (m *mapping) refuseOthers() {
+	defer m.findings.close(m)
 	if m.free {
 		return
 	}

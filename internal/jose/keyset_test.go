@@ -105,6 +105,17 @@ func TestA_private_key_in_a_set_is_told_from_one_of_no_use(t *testing.T) {
 	}
 }
 
+func TestKeys_of_a_set_are_taken_apart_whatever_is_around_them(t *testing.T) {
+	first, second := ecJWK(`,"kid":"a,]}","note":["\u005d",{}]`), ecJWK(`,"kid":"b"`)
+	keys, rejected, err := jose.ParseKeySet([]byte("{ \"next\":[{}],\n \"keys\" : [\t"+first+" ,\r\n 7,null , "+second+" ]\n, \"a\" : 1 }"), "")
+	if err != nil || len(keys) != 2 || keys[0].ID() != "a,]}" || keys[1].ID() != "b" {
+		t.Errorf("%v, %v", keys, err)
+	}
+	if len(rejected) != 2 || rejected[0].Index != 1 || rejected[1].Index != 2 {
+		t.Errorf("rejected: %v", rejected)
+	}
+}
+
 // Protocol F1: a hundred keys at most.
 func TestA_hundred_keys_are_read_and_no_more(t *testing.T) {
 	for _, form := range []struct{ name, front, key, between, back string }{

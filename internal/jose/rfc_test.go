@@ -97,4 +97,20 @@ func TestRFC7638_the_thumbprint_is_of_the_key_and_not_of_its_text(t *testing.T) 
 	if err != nil || keys[0].ID() != "its own" {
 		t.Errorf("%v, %v", keys, err)
 	}
+	if thumbprint, err := keys[0].Thumbprint(); err != nil || thumbprint != rfcKey(t, "rfc7515-a3.jwk", "").ID() {
+		t.Errorf("under a kid of its own: %q, %v", thumbprint, err)
+	}
+}
+
+// A thumbprint of a shared secret would be a hash to guess the secret by (RFC 7638 §7).
+func TestRFC7638_a_shared_secret_has_no_thumbprint(t *testing.T) {
+	shared, err := jose.NewSharedSecretKey(make([]byte, 32), jose.HS256, "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []jose.VerificationKey{shared, {}} {
+		if thumbprint, err := key.Thumbprint(); !errors.Is(err, jose.ErrKeyType) || thumbprint != "" {
+			t.Errorf("%q, %v", thumbprint, err)
+		}
+	}
 }

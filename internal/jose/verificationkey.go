@@ -35,6 +35,14 @@ func (k VerificationKey) Algorithm() Algorithm { return k.algorithm }
 // ID returns the kid by which tokens name the key.
 func (k VerificationKey) ID() string { return k.id }
 
+// Thumbprint returns the RFC 7638 thumbprint of a public key, which is the same under whatever kid it is registered.
+func (k VerificationKey) Thumbprint() (string, error) {
+	if k.IsZero() || k.algorithm.Symmetric() {
+		return "", ErrKeyType
+	}
+	return thumbprint(k.material())
+}
+
 // IsZero reports whether there is no key.
 func (k VerificationKey) IsZero() bool { return k.material == nil }
 

@@ -116,22 +116,38 @@ func mediaTypes(types []string) []string {
 	return compared
 }
 
-// assertionAlgorithms returns what a client can sign its client assertions with: what its keys have, or, where they are
-// kept elsewhere and can change, whatever they might have.
-func assertionAlgorithms(registered config.Client, keys assertion.Keys) []string {
-	var algorithms []jose.Algorithm
+// anyPublic stands for every algorithm that a public key can have.
+const anyPublic jose.Algorithm = "any"
+
+// assertionAlgorithms are what clients can sign their client assertions with.
+type assertionAlgorithms map[jose.Algorithm]bool
+
+// add adds what a client's keys have, or, where they are kept elsewhere and can change, whatever they might have.
+func (a assertionAlgorithms) add(registered config.Client, keys assertion.Keys) {
 	switch registered.Authentication {
 	case oauth.PrivateKeyJWT:
-		algorithms = jose.AsymmetricAlgorithms()
-		if fixed, known := keys.(trust.Fixed); known {
-			algorithms = fixed.Algorithms()
+		fixed, known := keys.(trust.Fixed)
+		if !known {
+			a[anyPublic] = true
+		}
+		for _, algorithm := range fixed.Algorithms() {
+			a[algorithm] = true
 		}
 	case oauth.ClientSecretJWT:
-		algorithms = []jose.Algorithm{jose.Algorithm(registered.Keys.Algorithm)}
+		a[jose.Algorithm(registered.Keys.Algorithm)] = true
 	}
-	var names []string
-	for _, algorithm := range algorithms {
-		names = append(names, algorithm.Names()...)
+}
+
+func (a assertionAlgorithms) names() names {
+	all := names{}
+	for algorithm := range a {
+		if algorithm != anyPublic {
+			all.add(algorithm.Names()...)
+			continue
+		}
+		for _, public := range jose.AsymmetricAlgorithms() {
+			all.add(public.Names()...)
+		}
 	}
-	return names
+	return all
 }

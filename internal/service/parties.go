@@ -2,6 +2,7 @@ package service
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"example.com/countersign/internal/assertion"
@@ -186,27 +187,37 @@ func metadata(configuration *config.Config, registrations []*client.Registration
 		TokenEndpoint: server.Endpoint(configuration.Issuer, server.TokenPath),
 		JWKSURI:       server.Endpoint(configuration.Issuer, server.JWKSPath),
 	}
+	scopes, grants, methods, algorithms := names{}, names{}, names{}, assertionAlgorithms{}
 	for _, resource := range configuration.Resources {
-		m.ScopesSupported = append(m.ScopesSupported, resource.Scopes...)
+		scopes.add(resource.Scopes...)
 	}
 	for i, registered := range configuration.Clients {
 		if !registered.Disabled {
-			m.GrantTypesSupported = append(m.GrantTypesSupported, registered.Grants...)
-			m.AuthMethodsSupported = append(m.AuthMethodsSupported, registered.Authentication)
-			m.AuthSigningAlgorithms = append(m.AuthSigningAlgorithms, assertionAlgorithms(registered, registrations[i].Keys)...)
+			grants.add(registered.Grants...)
+			methods.add(registered.Authentication)
+			algorithms.add(registered, registrations[i].Keys)
 		}
 	}
 	for _, issuer := range configuration.Issuers {
 		if !issuer.Disabled {
-			m.GrantTypesSupported = append(m.GrantTypesSupported, oauth.JWTBearer)
+			grants.add(oauth.JWTBearer)
 			if issuer.Client == config.ClientNotNeeded {
-				m.AuthMethodsSupported = append(m.AuthMethodsSupported, oauth.NoAuthentication)
+				methods.add(oauth.NoAuthentication)
 			}
 		}
 	}
-	for _, list := range []*[]string{&m.ScopesSupported, &m.GrantTypesSupported, &m.AuthMethodsSupported, &m.AuthSigningAlgorithms} {
-		slices.Sort(*list)
-		*list = slices.Compact(*list)
-	}
+	m.ScopesSupported, m.GrantTypesSupported = scopes.sorted(), grants.sorted()
+	m.AuthMethodsSupported, m.AuthSigningAlgorithms = methods.sorted(), algorithms.names().sorted()
 	return m
 }
+
+// names are few, however many clients have them.
+type names map[string]bool
+
+func (n names) add(more ...string) {
+	for _, name := range more {
+		n[name] = true
+	}
+}
+
+func (n names) sorted() []string { return slices.Sorted(maps.Keys(n)) }

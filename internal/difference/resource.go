@@ -1,0 +1,58 @@
+package difference
+
+import (
+	"cmp"
+	"strings"
+
+	"example.com/countersign/internal/config"
+)
+
+// resources compares the APIs. None of them, and none of their scopes, grants anything by itself: a rule must.
+func (c *comparison) resources() {
+	were := make(map[string]config.Resource)
+	for _, was := range c.before.Configuration.Resources {
+		were[was.ID] = was
+	}
+	for _, is := range c.after.Configuration.Resources {
+		was, known := were[is.ID]
+		delete(were, is.ID)
+		at := place{kind: Resource, party: is.ID, before: was.At, after: is.At}
+		if !known {
+			c.value(at, "id", "", is.ID, false, "")
+			continue
+		}
+		c.value(at, "scopes", "", scopes(missing(is.Scopes, was.Scopes)), false, "")
+		c.value(at, "scopes", scopes(missing(was.Scopes, is.Scopes)), "", false, "")
+		c.tokens(at, was.AccessTokens, is.AccessTokens)
+	}
+	for _, was := range c.before.Configuration.Resources {
+		if _, gone := were[was.ID]; gone {
+			c.value(place{kind: Resource, party: was.ID, before: was.At}, "id", was.ID, "", false, "")
+		}
+	}
+}
+
+// scopes writes a scope as its parameter has it (RFC 6749 §3.3).
+func scopes(tokens []string) string { return strings.Join(tokens, " ") }
+
+// tokens compares what the tokens of a resource are signed with. Where it is the first ring in both documents, that has
+// been compared.
+func (c *comparison) tokens(at place, before, after config.ResourceAccessToken) {
+	if before.Algorithm == "" && after.Algorithm == "" {
+		return
+	}
+	why := "another key signs its tokens"
+	if after.SharedSecret != "" {
+		why = "whoever has the secret can make its tokens, and those who verify them have it" // protocol W2
+	}
+	signedWith := func(tokens config.ResourceAccessToken, first config.SigningKeys) string {
+		algorithm := cmp.Or(tokens.Algorithm, first.Algorithm)
+		if tokens.SharedSecret != "" {
+			return algorithm + " with " + tokens.SharedSecret
+		}
+		return algorithm
+	}
+	c.value(at.within("", before.At, after.At), "access_tokens",
+		signedWith(before, c.before.Configuration.SigningKeys), signedWith(after, c.after.Configuration.SigningKeys),
+		after.SharedSecret != "" || before.SharedSecret == "", why)
+}

@@ -1,0 +1,51 @@
+package difference
+
+import (
+	"strings"
+	"time"
+)
+
+// service compares what holds for every party.
+func (c *comparison) service() {
+	before, after := c.before.Configuration, c.after.Configuration
+	at := place{kind: Service}
+	c.value(at, "issuer", before.Issuer, after.Issuer, true,
+		"assertions for another audience are accepted, and tokens are of another issuer")
+	c.rings(before.SigningKeys, after.SigningKeys)
+	at = at.within("", before.SigningKeys.At, after.SigningKeys.At)
+	const longTrust = "a key that is disabled is trusted for longer"
+	c.longer(at, "signing_keys.jwks_max_age", before.SigningKeys.JWKSMaxAge, after.SigningKeys.JWKSMaxAge, longTrust)
+	c.longer(at, "signing_keys.refresh_interval", before.SigningKeys.RefreshInterval, after.SigningKeys.RefreshInterval, longTrust)
+	at = place{kind: Service}
+	c.longer(at, "access_tokens.lifetime", before.AccessTokens.Lifetime, after.AccessTokens.Lifetime,
+		"tokens live longer by every rule that states no lifetime")
+	c.longer(at, "clock_skew", before.ClockSkew, after.ClockSkew, "assertions are accepted for longer")
+	c.value(at.within("", before.Troubleshooting.At, after.Troubleshooting.At), "troubleshooting.rec_token",
+		on(before.Troubleshooting.RecToken), on(after.Troubleshooting.RecToken), after.Troubleshooting.RecToken,
+		"responses repeat the claims of assertions")
+}
+
+// longer compares a duration. A longer one widens.
+func (c *comparison) longer(at place, what string, before, after time.Duration, why string) {
+	c.value(at, what, duration(before), duration(after), after > before, why)
+}
+
+// duration writes a duration as the document would: 10m, 1h30m, 45s.
+func duration(d time.Duration) string {
+	text := d.String()
+	if whole, found := strings.CutSuffix(text, "m0s"); found {
+		text = whole + "m"
+	}
+	if whole, found := strings.CutSuffix(text, "h0m"); found {
+		text = whole + "h"
+	}
+	return text
+}
+
+// on writes a flag, whose default is false.
+func on(flag bool) string {
+	if flag {
+		return "true"
+	}
+	return ""
+}

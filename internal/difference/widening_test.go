@@ -1,0 +1,234 @@
+package difference_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/difference"
+)
+
+const (
+	ci        = "https://ci.example.com"
+	aHash     = "$2a$10$irJafH76pkVUsJx9y9IuJe4bMCurhNQ.bxqomkuZ3VHKeMqcnZ5/e"
+	otherHash = "$2a$10$7KwmZGJSeZ7GnMJ1Yj9Vje1zBGpCgU8vI9bB5uyqVg9VgJx5DhvK2"
+)
+
+// base has every field whose widening is tested, so that one replacement widens it.
+const base = `issuer: https://auth.example.com
+signing_keys:
+  secret: projects/acme/secrets/first
+  jwks_max_age: 5m
+  refresh_interval: 1m
+  additional:
+    - {secret: projects/acme/secrets/second, algorithm: RS256}
+    - {secret: projects/acme/secrets/past, algorithm: EdDSA, publish_only: true}
+access_tokens: {lifetime: 10m}
+clock_skew: 10s
+resources:
+  - {id: "urn:api", scopes: [read, write]}
+  - {id: "urn:legacy", scopes: [read], access_tokens: {algorithm: RS256}}
+  - {id: "urn:ledger", scopes: [read], access_tokens: {algorithm: HS256, shared_secret: projects/acme/secrets/ledger}}
+clients:
+  - id: batch
+    authentication: private_key_jwt
+    keys: {file: one.json}
+    client_assertion: {max_lifetime: 5m, jti: required, audience: "https://auth.example.com/token"}
+    grants: [client_credentials] # batch
+    allow:
+      - {resource: "urn:api", scopes: [read], lifetime: 5m, expires_with_assertion: true}
+  - id: portal
+    authentication: client_secret_basic
+    secrets: [` + aHash + `]
+    grants: [client_credentials]
+    allow:
+      - {resource: "urn:legacy", scopes: [read]} # portal
+      - {resource: "urn:ledger", scopes: [read], disabled: true} # disabled rule
+  - id: robot
+    authentication: none
+    keys: {secret: projects/acme/secrets/robot, algorithm: RS256}
+    assertion: {max_lifetime: 20m, jti: required, audiences: [robots], types: [robot+jwt], scope: claim}
+    grants: ["` + config.JWTBearer + `"]
+    allow:
+      - {resource: "urn:api", scopes: [read, write], default_scopes: [write]}
+  - id: former
+    disabled: true # former
+    authentication: private_key_jwt
+    keys: {file: two.json}
+    grants: [client_credentials]
+    allow:
+      - {resource: "urn:api", scopes: [read]}
+issuers:
+  - issuer: https://ci.example.com
+    keys: {shared_secret: projects/acme/secrets/ci, algorithm: HS256}
+    audiences: [https://ci.example.com/aud]
+    types: [ci+jwt]
+    max_lifetime: 30m
+    jti: required # ci
+    client: identified
+    allow:
+      - if: claims.ref == "main"
+        resource: "urn:api"
+        scopes: [read, write]
+        default_scopes: [read]
+        subject: '"ref:" + claims.ref'
+        claims: {ref: claims.ref}
+        lifetime: 5m
+  - issuer: https://strict.example.com
+    keys: {file: two.json}
+    client: authenticated
+    allow:
+      - {resource: "urn:api", scopes: [read], subject: '"strict:" + claims.sub'}
+`
+
+const newClient = `  - id: new
+    authentication: private_key_jwt
+    keys: {file: one.json}
+    grants: [client_credentials]
+    allow: [{resource: "urn:api", scopes: [read]}]
+`
+
+// What the mirror of a widening is.
+type mirror string
+
+const (
+	narrows mirror = "narrows" // the former is within the latter
+	another mirror = "another" // neither is within the other, so the mirror widens too
+)
+
+// TestEveryKindOfWideningIsSeen replaces one part of the configuration by another, and then the other way round.
+func TestEveryKindOfWideningIsSeen(t *testing.T) {
+	for _, test := range []struct {
+		party, what string // of the change that widens
+		part, by    string
+		mirror      mirror
+	}{
+		// What holds for everybody.
+		{"", "issuer", "issuer: https://auth.example.com\n", "issuer: https://other.example.com\n", another},
+		{"", "signing_keys", "secrets/first", "secrets/third", another},
+		{"", "signing_keys", "secret: projects/acme/secrets/first", "directory: keys", another},
+		{"", "signing_keys", "secrets/first\n", "secrets/first\n  algorithm: ES384\n", another},
+		{"", "signing_keys", "  additional:\n",
+			"  additional:\n    - {secret: projects/acme/secrets/third, algorithm: PS256}\n", narrows},
+		{"", "signing_keys", "  additional:\n",
+			"  additional:\n    - {secret: projects/acme/secrets/third, algorithm: PS256, publish_only: true}\n", narrows},
+		{"", "signing_keys", "algorithm: EdDSA, publish_only: true", "algorithm: EdDSA", narrows},
+		{"", "signing_keys.jwks_max_age", "jwks_max_age: 5m", "jwks_max_age: 6m", narrows},
+		{"", "signing_keys.refresh_interval", "refresh_interval: 1m", "refresh_interval: 2m", narrows},
+		{"", "access_tokens.lifetime", "access_tokens: {lifetime: 10m}", "access_tokens: {lifetime: 11m}", narrows},
+		{"portal", "allow.lifetime", "access_tokens: {lifetime: 10m}", "access_tokens: {lifetime: 11m}", narrows},
+		{"", "clock_skew", "clock_skew: 10s", "clock_skew: 11s", narrows},
+		{"", "troubleshooting.rec_token", "clock_skew: 10s\n",
+			"clock_skew: 10s\ntroubleshooting: {rec_token: true}\n", narrows},
+
+		// The APIs.
+		{"urn:legacy", "access_tokens", "{algorithm: RS256}}",
+			"{algorithm: HS512, shared_secret: projects/acme/secrets/legacy}}", narrows},
+		{"urn:ledger", "access_tokens", "secrets/ledger", "secrets/other-ledger", another},
+		{"urn:ledger", "access_tokens", "algorithm: HS256, shared_secret: projects/acme/secrets/ledger",
+			"algorithm: HS512, shared_secret: projects/acme/secrets/ledger", another},
+		{"urn:legacy", "access_tokens", ", access_tokens: {algorithm: RS256}}", "}", another},
+
+		// Who asks in its own name.
+		{"new", "id", "clients:\n", "clients:\n" + newClient, narrows},
+		{"new", "allow", "clients:\n", "clients:\n" + newClient, narrows},
+		{"new", "id", "clients:\n",
+			"clients:\n  - {id: new, authentication: none, grants: [\"" + config.JWTBearer + "\"]}\n", narrows},
+		{"former", "disabled", "disabled: true # former", "disabled: false", narrows},
+		{"former", "allow", "disabled: true # former", "disabled: false", narrows},
+		{"batch", "keys", "{file: one.json}",
+			"{jwks: {keys: [" + publicKeys["one"] + ", " + publicKeys["two"] + "]}}", narrows},
+		{"batch", "keys", "{file: one.json}", "{file: two.json}", another},
+		{"batch", "keys", "{file: one.json}", "{jwks: {keys: [" + publicKeys["named"] + "]}}", another},
+		{"batch", "keys", "{file: one.json}", "{secret: projects/acme/secrets/batch}", another},
+		{"robot", "keys", "secrets/robot", "secrets/robots", another},
+		{"robot", "keys", "secrets/robot, algorithm: RS256", "secrets/robot, algorithm: PS256", another},
+		{"portal", "authentication", "client_secret_basic", "client_secret_post", narrows},
+		{"batch", "authentication", "private_key_jwt\n    keys: {file: one.json}",
+			"client_secret_jwt\n    keys: {shared_secret: projects/acme/secrets/batch, algorithm: HS256}", another},
+		{"robot", "authentication", "authentication: none", "authentication: private_key_jwt", another},
+		{"portal", "secrets", "[" + aHash + "]", "[" + aHash + ", " + otherHash + "]", narrows},
+		{"portal", "secrets", "[" + aHash + "]", "[" + otherHash + "]", another},
+		{"batch", "grants", "[client_credentials] # batch",
+			`[client_credentials, "` + config.JWTBearer + `"]`, narrows},
+		{"batch", "client_assertion.max_lifetime", "{max_lifetime: 5m,", "{max_lifetime: 6m,", narrows},
+		{"batch", "client_assertion.jti", "5m, jti: required", "5m, jti: optional", narrows},
+		{"batch", "client_assertion.audience", `, audience: "https://auth.example.com/token"`, "", another},
+		{"robot", "assertion.max_lifetime", "{max_lifetime: 20m", "{max_lifetime: 21m", narrows},
+		{"robot", "assertion.jti", "20m, jti: required", "20m", narrows},
+		{"robot", "assertion.audiences", "[robots]", "[robots, others]", narrows},
+		{"robot", "assertion.types", "[robot+jwt]", "[robot+jwt, other+jwt]", narrows},
+		{"robot", "assertion.subject", "scope: claim}", "scope: claim, subject: issuer}", narrows},
+		{"robot", "assertion.scope", ", scope: claim}", "}", narrows},
+
+		// Who vouches for others.
+		{"new", "issuer", "issuers:\n",
+			"issuers:\n  - {issuer: new, keys: {file: two.json}, allow: [{resource: \"urn:api\", scopes: [read]}]}\n", narrows},
+		{"new", "allow", "issuers:\n",
+			"issuers:\n  - {issuer: new, keys: {file: two.json}, allow: [{resource: \"urn:api\", scopes: [read]}]}\n", narrows},
+		{ci, "keys", "secrets/ci,", "secrets/other-ci,", another},
+		{ci, "keys", "secrets/ci, algorithm: HS256", "secrets/ci, algorithm: HS384", another},
+		{ci, "audiences", "[https://ci.example.com/aud]", "[https://ci.example.com/aud, more]", narrows},
+		{ci, "types", "[ci+jwt]", "[ci+jwt, more+jwt]", narrows},
+		{ci, "max_lifetime", "max_lifetime: 30m", "max_lifetime: 31m", narrows},
+		{ci, "jti", "jti: required # ci", "jti: optional", narrows},
+		{ci, "subject", "client: identified\n", "client: identified\n    subject: issuer\n", another},
+		{ci, "client", "client: identified", "client: optional", narrows},
+		{"https://strict.example.com", "client", "client: authenticated", "client: identified", narrows},
+
+		// The rules.
+		{"batch", "allow.scopes", "scopes: [read], lifetime: 5m", "scopes: [read, write], lifetime: 5m", narrows},
+		{ci, "allow.default_scopes", "default_scopes: [read]", "default_scopes: [read, write]", narrows},
+		{"batch", "allow.lifetime", "scopes: [read], lifetime: 5m", "scopes: [read], lifetime: 6m", narrows},
+		{ci, "allow.if", `"main"`, `"master"`, another},
+		{ci, "allow.if", "if: claims.ref == \"main\"\n        resource", "resource", narrows},
+		{ci, "allow.subject", `'"ref:" + claims.ref'`, "claims.ref", another},
+		{ci, "allow.subject", "        subject: '\"ref:\" + claims.ref'\n", "", another},
+		{ci, "allow.claims.ref", "{ref: claims.ref}", "{ref: claims.other}", another},
+		{ci, "allow.claims.other", "{ref: claims.ref}", "{ref: claims.ref, other: claims.other}", another},
+		{"batch", "allow.narrow", "scopes: [read], lifetime: 5m",
+			"scopes: [read], lifetime: 5m, narrow: true", narrows},
+		{"batch", "allow.expires_with_assertion", ", expires_with_assertion: true", "", narrows},
+		{"portal", "allow", "scopes: [read]} # portal\n",
+			"scopes: [read]}\n      - {resource: \"urn:api\", scopes: [read]}\n", narrows},
+		{"portal", "allow", `resource: "urn:legacy", scopes: [read]} # portal`,
+			`resource: "urn:api", scopes: [read]}`, another},
+		{"portal", "allow", "disabled: true} # disabled rule", "disabled: false}", narrows},
+	} {
+		t.Run(test.party+" "+test.what+" "+test.by, func(t *testing.T) {
+			before, after := base, replaced(t, base, test.part, test.by)
+			there, back := compare(t, before, after), compare(t, after, before)
+			if !has(there, test.party, test.what, true) || !difference.Widens(there) {
+				t.Errorf("want that %s of %q widens, not\n%s", test.what, test.party, list(there))
+			}
+			if widens := test.mirror == another; !has(back, test.party, test.what, widens) || difference.Widens(back) != widens {
+				t.Errorf("the mirror is of the sort %s; not\n%s", test.mirror, list(back))
+			}
+			for _, change := range append(there, back...) {
+				if change.Widens != (change.Why != "") {
+					t.Errorf("whether it widens, and why, are at odds: %+v", change)
+				}
+			}
+		})
+	}
+}
+
+// has reports whether a change of this field is among the changes, with this verdict.
+func has(changes []difference.Change, party, what string, widens bool) bool {
+	for _, change := range changes {
+		if change.Party == party && change.What == what && change.Widens == widens {
+			return true
+		}
+	}
+	return false
+}
+
+func list(changes []difference.Change) string {
+	var text strings.Builder
+	for _, c := range changes {
+		fmt.Fprintf(&text, "  %s %s %q %s %s: %q → %q, widens %t, lines %d → %d\n",
+			c.Sign(), c.Kind, c.Party, c.Resource, c.What, c.Old, c.New, c.Widens, c.OldLine, c.NewLine)
+	}
+	return text.String()
+}
