@@ -105,33 +105,19 @@ func diff(before, after checked) (diffed, error) {
 	return result, err
 }
 
-// withKeys reads the files of keys that a configuration names.
+// withKeys reads the files of keys and certificates that a configuration names.
 func withKeys(side checked) (difference.Document, error) {
 	document := difference.Document{Configuration: side.configuration, Files: make(map[string][]byte)}
-	read := func(name string) error {
-		if name == "" {
-			return nil
-		}
+	for _, name := range difference.Files(side.configuration) {
 		path := name
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(side.folder, name)
 		}
 		content, err := os.ReadFile(path)
 		if err != nil {
-			return fmt.Errorf("reading the keys that %s names: %w", side.name, err)
+			return difference.Document{}, fmt.Errorf("reading the keys that %s names: %w", side.name, err)
 		}
 		document.Files[name] = content
-		return nil
-	}
-	for _, client := range side.configuration.Clients {
-		if err := read(client.Keys.File); err != nil {
-			return difference.Document{}, err
-		}
-	}
-	for _, issuer := range side.configuration.Issuers {
-		if err := read(issuer.Keys.File); err != nil {
-			return difference.Document{}, err
-		}
 	}
 	return document, nil
 }

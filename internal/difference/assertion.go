@@ -1,8 +1,8 @@
 package difference
 
 import (
-	"cmp"
 	"slices"
+	"time"
 
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/jose"
@@ -15,38 +15,86 @@ const (
 	whyNoID     = "assertions that can be used again are accepted"
 )
 
+// What jti says, the strictest first.
+const (
+	jtiRequired = "required"
+	jtiOptional = "optional"
+	jtiReusable = "reusable"
+)
+
 // clientAssertion compares how the assertions look that a client authenticates with (protocol C3 to C6).
 func (c *comparison) clientAssertion(at place, before, after config.ClientAssertion) {
 	at = at.within("client_assertion.", before.At, after.At)
-	if before.Audience != "" || after.Audience != "" { // else it is the service's own issuer, which has been compared
-		was, is := cmp.Or(before.Audience, c.before.Configuration.Issuer), cmp.Or(after.Audience, c.after.Configuration.Issuer)
-		c.value(at, "audience", was, is, true, whyAudience)
+	was, is := clientAudiences(c.before, before), clientAudiences(c.after, after)
+	if len(was.about(c.before.issuer())) != len(was) || len(is.about(c.after.issuer())) != len(is) {
+		// Else it is the service's own issuer, which has been compared.
+		c.accepted(at, "audience", was, is, whyAudience)
 	}
-	c.longer(at, "max_lifetime", before.MaxLifetime, after.MaxLifetime, whyLonger)
-	c.value(at, "jti", jti(!before.JTIOptional), jti(!after.JTIOptional), after.JTIOptional, whyNoID)
+	c.accepted(at, "max_lifetime", lifetimes(before.MaxLifetime, before.Exceptions),
+		lifetimes(after.MaxLifetime, after.Exceptions), whyLonger)
+	c.accepted(at, "jti", jtis(jtiRequired, before.Exceptions), jtis(jtiRequired, after.Exceptions), whyNoID)
+}
+
+// clientAudiences returns every audience that is accepted of client assertions: the issuer identifier, unless another
+// one without an end takes its place (protocol C4).
+func clientAudiences(document Document, assertion config.ClientAssertion) terms {
+	excepted := terms{}.withAudiences(assertion.Exceptions)
+	if slices.ContainsFunc(excepted, func(t term) bool { return t.until.IsZero() }) {
+		return excepted
+	}
+	return append(terms{audience(document.issuer(), time.Time{})}, excepted...)
 }
 
 // assertion compares how the assertions of a grant look (protocol G3 to G6).
 func (c *comparison) assertion(at place, before, after config.Assertion) {
-	was, is := audiences(c.before, before), audiences(c.after, after)
-	for _, added := range missing(after.Audiences, was) {
-		c.value(at, "audiences", "", added, true, whyAudience)
-	}
-	for _, gone := range missing(before.Audiences, is) {
-		c.value(at, "audiences", gone, "", false, "")
-	}
+	c.audiences(at, before, after)
 	c.list(at, "types", types(before.Types), types(after.Types), "assertions of another type are accepted")
-	c.longer(at, "max_lifetime", before.MaxLifetime, after.MaxLifetime, whyLonger)
-	c.value(at, "jti", jti(before.JTIRequired), jti(after.JTIRequired), !after.JTIRequired, whyNoID)
+	c.accepted(at, "max_lifetime", lifetimes(before.MaxLifetime, before.Exceptions),
+		lifetimes(after.MaxLifetime, after.Exceptions), whyLonger)
+	c.accepted(at, "jti", jtis(jti(before), before.Exceptions), jtis(jti(after), after.Exceptions), whyNoID)
 	c.subject(at, before, after)
 	// A scope that the assertion states is a bound on the request's; where it states none, the request's counts as before.
 	c.value(at, "scope", scopeFrom(before), scopeFrom(after), !after.ScopeFromClaim, "the scope that the assertion states is no bound any more")
 }
 
-// audiences returns every audience that is accepted (protocol G4).
-func audiences(document Document, assertion config.Assertion) []string {
-	issuer := document.Configuration.Issuer
-	return append([]string{issuer, server.Endpoint(issuer, server.TokenPath)}, assertion.Audiences...)
+// audiences compares which audiences are accepted, each for itself. What names this service is accepted always, and no
+// change where it is written too (protocol G4).
+func (c *comparison) audiences(at place, before, after config.Assertion) {
+	were, are := audiences(before), audiences(after)
+	for _, t := range are {
+		if former := were.about(t.audience); !c.before.us().cover(t) {
+			c.value(at, "audiences", former.String(), t.String(), !former.cover(t), whyAudience)
+		}
+	}
+	for _, t := range were {
+		if !c.after.us().cover(t) && len(are.about(t.audience)) == 0 {
+			c.value(at, "audiences", t.String(), "", false, "")
+		}
+	}
+}
+
+// audiences returns what is accepted besides this service.
+func audiences(assertion config.Assertion) terms {
+	var all terms
+	for _, name := range assertion.Audiences {
+		all = all.with(audience(name, time.Time{}))
+	}
+	return all.withAudiences(assertion.Exceptions)
+}
+
+func (d Document) issuer() string { return d.Configuration.Issuer }
+
+// us returns the audiences that name this service.
+func (d Document) us() terms {
+	return terms{
+		audience(d.issuer(), time.Time{}),
+		audience(server.Endpoint(d.issuer(), server.TokenPath), time.Time{}),
+	}
+}
+
+// about returns the terms that are about an audience.
+func (all terms) about(audience string) terms {
+	return slices.DeleteFunc(slices.Clone(all), func(t term) bool { return t.audience != audience })
 }
 
 // types returns typ values as they are compared. JWT is always accepted.
@@ -58,11 +106,16 @@ func types(written []string) []string {
 	return slices.DeleteFunc(compared, func(typ string) bool { return typ == "jwt" })
 }
 
-func jti(required bool) string {
-	if required {
-		return "required"
+// jti returns the word for what is asked without an exception.
+func jti(assertion config.Assertion) string {
+	switch {
+	case assertion.Reusable:
+		return jtiReusable
+	case assertion.JTIRequired:
+		return jtiRequired
+	default:
+		return jtiOptional
 	}
-	return "optional"
 }
 
 // subject compares who an assertion may be about (protocol G3). A client can only speak of itself, with or without a

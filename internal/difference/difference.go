@@ -8,7 +8,8 @@
 // each was allowed.
 //
 // It must never take a change for narrow that is not shown to be. It knows conditions and mappings by their text alone:
-// another text is wider. What is kept elsewhere (the keys in a secret, our own private keys) is compared by its name.
+// another text is wider. What is kept elsewhere (the keys in a secret or at a URL, our own private keys) is compared by
+// its name. The end of an exception is a day like another, passed or not.
 //
 // The package is pure: no input or output, no clock.
 package difference
@@ -22,7 +23,7 @@ import (
 // Document is one of the two configurations.
 type Document struct {
 	Configuration *config.Config    // without faults
-	Files         map[string][]byte // the files of keys that it names, by the name that it has for each
+	Files         map[string][]byte // the content of its Files, by the name that it has for each
 }
 
 // Kind is what a change is about.
@@ -69,8 +70,8 @@ func Widens(changes []Change) bool {
 }
 
 // Compare returns what changed from before to after: the service, the resources, the clients, the issuers, each in the
-// order of after, and then what is gone in the order of before. An error says that a file of keys is not in Files, or
-// that its keys cannot be read.
+// order of after, and then what is gone in the order of before. An error says that one of its [Files] is missing, or
+// that the keys in it cannot be read.
 func Compare(before, after Document) ([]Change, error) {
 	c := &comparison{before: before, after: after}
 	c.service()

@@ -105,13 +105,21 @@ func (w *world) drawService(random *rand.Rand) fields {
 	}
 }
 
+// The last days of exceptions: one has passed at noon, and one is the day itself.
+const passed, today = "2027-01-14", "2027-01-15"
+
+// dated draws a value, mostly with an end.
+func dated(random *rand.Rand, value any) any {
+	return one[any](random, value, fields{"value": value, "until": passed}, fields{"value": value, "until": today})
+}
+
 // drawAssertion draws what bounds the assertions of a grant.
 func drawAssertion(random *rand.Rand) fields {
 	return fields{
-		"audiences":    perhaps(part(random, 0, "x", "y")),
+		"audiences":    perhaps(part[any](random, 0, "x", dated(random, "y"))),
 		"types":        perhaps(part(random, 0, "x+jwt")),
-		"max_lifetime": one[any](random, nil, nil, "5m"),
-		"jti":          one[any](random, nil, "required", "optional"),
+		"max_lifetime": one[any](random, nil, nil, "5m", dated(random, "2h")),
+		"jti":          one(random, nil, "required", "reusable", dated(random, "optional")),
 		"subject":      one[any](random, nil, nil, "claim", "issuer"),
 		"scope":        one[any](random, nil, nil, "parameter", "claim"),
 	}
@@ -133,9 +141,9 @@ func (w *world) drawClient(random *rand.Rand) fields {
 		"keys":    fields{"jwks": fields{"keys": part(random, 1, w.jwks...)}},
 		"secrets": part(random, 1, w.hashes...),
 		"client_assertion": one[any](random, nil, fields{
-			"audience":     one[any](random, nil, "x"),
-			"max_lifetime": one[any](random, nil, "5m"),
-			"jti":          one[any](random, nil, "optional"),
+			"audience":     one(random, nil, dated(random, "x")),
+			"max_lifetime": one[any](random, nil, "5m", dated(random, "20m")),
+			"jti":          one(random, nil, dated(random, "optional")),
 		}),
 		"grants":    one(random, bothGrants, bothGrants, bothGrants[:1], bothGrants[1:]),
 		"assertion": drawAssertion(random),
@@ -146,6 +154,7 @@ func drawRule(random *rand.Rand) fields {
 	allowed := part(random, 1, someScopes...)
 	return fields{
 		"disabled": random.IntN(8) == 0,
+		"mode":     one[any](random, nil, nil, nil, nil, "enforce", "audit"),
 		"if":       one[any](random, nil, nil, `claims.team == "x"`, `claims.team != "x"`, `has(claims.name)`),
 		"subject":  one[any](random, nil, nil, nil, `claims.name`, `"c" + claims.name`),
 		"resource": one(random, resources...),
@@ -280,7 +289,11 @@ func (d drawing) write(t *testing.T) []byte {
 // audience returns the aud that a client's assertions must have; empty: none is written.
 func (p *drawnParty) audience() string {
 	bounds, _ := p.fields["client_assertion"].(fields)
-	audience, _ := bounds["audience"].(string)
+	written := bounds["audience"]
+	if exception, is := written.(fields); is {
+		written = exception["value"]
+	}
+	audience, _ := written.(string)
 	return audience
 }
 

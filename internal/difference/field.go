@@ -1,6 +1,9 @@
 package difference
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // field is one field of a rule that differs.
 type field struct {
@@ -29,6 +32,8 @@ func differences(was, is rule) []field {
 	}
 	add("lifetime", duration(was.Lifetime), duration(is.Lifetime), is.Lifetime > was.Lifetime, "tokens live longer")
 	add("if", was.condition, is.condition, was.condition != "", "other claims may satisfy the condition")
+	add("require", "", strings.Join(missing(is.required, was.required), " and "), false, "")
+	add("require", strings.Join(missing(was.required, is.required), " and "), "", true, "claims need not satisfy this any more")
 	add("subject", was.subject, is.subject, true, "tokens may be about others")
 	for _, name := range claimNames(was, is) {
 		add("claims."+name, spaced(was.Claims[name].Text), spaced(is.Claims[name].Text), true, "tokens may say something else")

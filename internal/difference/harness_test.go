@@ -19,11 +19,19 @@ func document(t testing.TB, text string, files map[string][]byte) difference.Doc
 	return difference.Document{Configuration: configuration, Files: files}
 }
 
-// compare compares two configurations, both of which may name the files of keys one.json and two.json.
+// files are those that configurations may name: keys in one.json and two.json, certificates in ca.pem and other.pem.
+func files(t testing.TB) map[string][]byte {
+	t.Helper()
+	return map[string][]byte{
+		"one.json": keySet(t, "one"), "two.json": keySet(t, "two"),
+		"ca.pem": []byte("certificates"), "other.pem": []byte("other certificates"),
+	}
+}
+
+// compare compares two configurations, both of which may name these files.
 func compare(t testing.TB, before, after string) []difference.Change {
 	t.Helper()
-	files := map[string][]byte{"one.json": keySet(t, "one"), "two.json": keySet(t, "two")}
-	changes, err := difference.Compare(document(t, before, files), document(t, after, files))
+	changes, err := difference.Compare(document(t, before, files(t)), document(t, after, files(t)))
 	if err != nil {
 		t.Fatal(err)
 	}

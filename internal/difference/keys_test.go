@@ -1,6 +1,7 @@
 package difference_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,6 +44,10 @@ func TestKeysThatComeAndGoAreNamed(t *testing.T) {
 			"{secret: projects/acme/secrets/ci}", "{secret: projects/acme/secrets/ci, algorithm: PS256}",
 			"+ whatever is in projects/acme/secrets/ci, RSA keys without alg for PS256 widens, - whatever is in projects/acme/secrets/ci",
 		},
+		"at a URL": {
+			inline("one"), "{jwks_uri: https://ci.example.com/keys}",
+			"+ whatever is at https://ci.example.com/keys widens, - EdDSA key " + one,
+		},
 		"shared": {
 			inline("one"), "{shared_secret: projects/acme/secrets/ci, algorithm: HS384}",
 			"+ the shared secret projects/acme/secrets/ci, HS384 widens, - EdDSA key " + one,
@@ -61,6 +66,46 @@ func TestKeysThatComeAndGoAreNamed(t *testing.T) {
 				t.Errorf("want %s\nnot  %s", test.told, got)
 			}
 		})
+	}
+}
+
+// TestKeysOfAnAnchorAreNamed holds that the report says by which key which anchor is trusted.
+func TestKeysOfAnAnchorAreNamed(t *testing.T) {
+	changes := compare(t, base, replaced(t, base, `anchor.example.com", file: one.json`, `anchor.example.com", file: two.json`))
+	for _, want := range []string{
+		`+ client "https://member.example.com"  keys: "" → "trust chains to https://anchor.example.com by ES256 key ` + thumbprint(t, "two"),
+		`- client "https://member.example.com"  keys: "trust chains to https://anchor.example.com by EdDSA key ` + thumbprint(t, "one"),
+	} {
+		if !strings.Contains(list(changes), want) {
+			t.Errorf("want %s in\n%s", want, list(changes))
+		}
+	}
+}
+
+// TestFilesOfCertificatesAndAnchorsAreRead holds that a name says nothing of what is in the file, here either.
+func TestFilesOfCertificatesAndAnchorsAreRead(t *testing.T) {
+	for _, test := range []struct {
+		file    string
+		content []byte
+		party   string
+		what    string
+	}{
+		{"ca.pem", []byte("other certificates"), "partner", "keys.ca"},
+		{"one.json", keySet(t, "two"), member, "keys"},
+	} {
+		before, after := document(t, base, files(t)), document(t, base, files(t))
+		if !slices.Contains(difference.Files(after.Configuration), test.file) {
+			t.Errorf("%s is not named", test.file)
+		}
+		after.Files[test.file] = test.content
+		changes, err := difference.Compare(before, after)
+		if err != nil || !has(changes, test.party, test.what, true) {
+			t.Errorf("%s with other content: %v\n%s", test.file, err, list(changes))
+		}
+		delete(after.Files, test.file)
+		if changes, err := difference.Compare(before, after); err == nil || changes != nil || !strings.Contains(err.Error(), test.file) {
+			t.Errorf("without %s: %v, %v", test.file, err, changes)
+		}
 	}
 }
 

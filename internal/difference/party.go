@@ -104,7 +104,7 @@ func (c *comparison) standing(at place, name string, was, is party) (both bool) 
 // is no client's (RFC 9700 §4.15). Where it is, be the client disabled, only that client gets one.
 func (c *comparison) canBeVouchedFor(name string) bool {
 	mapped := func(rule config.Rule) bool {
-		return !rule.Disabled && rule.Subject.Text != "" && !beginsOtherwise(rule.Subject.Text, name)
+		return grants(rule) && rule.Subject.Text != "" && !beginsOtherwise(rule.Subject.Text, name)
 	}
 	for _, client := range c.after.Configuration.Clients {
 		if !client.Disabled && slices.ContainsFunc(client.Allow, mapped) {
@@ -113,7 +113,7 @@ func (c *comparison) canBeVouchedFor(name string) bool {
 	}
 	for _, issuer := range c.after.Configuration.Issuers {
 		asIs := func(rule config.Rule) bool {
-			return !rule.Disabled && rule.Subject.Text == "" && (!issuer.Assertion.SubjectFromIssuer || issuer.Issuer == name)
+			return grants(rule) && rule.Subject.Text == "" && (!issuer.Assertion.SubjectFromIssuer || issuer.Issuer == name)
 		}
 		if !issuer.Disabled && (slices.ContainsFunc(issuer.Allow, mapped) || slices.ContainsFunc(issuer.Allow, asIs)) {
 			return true
@@ -183,20 +183,4 @@ func hashName(secret config.SecretHash) string {
 		return "an argon2id hash"
 	}
 	return "a bcrypt hash"
-}
-
-// issuer compares an issuer that both documents have, and neither has disabled.
-func (c *comparison) issuer(at place, was, is config.Issuer) error {
-	if err := c.keys(at, was.Keys, is.Keys); err != nil {
-		return err
-	}
-	c.assertion(at, was.Assertion, is.Assertion)
-	c.value(at, "client", was.Client, is.Client, need(is.Client) < need(was.Client), "the request needs to say less of its client")
-	c.rules(at, was.Allow, is.Allow)
-	return nil
-}
-
-// need orders what a request must say of its client, the least first (protocol G1).
-func need(client string) int {
-	return slices.Index([]string{config.ClientNotNeeded, config.ClientIdentified, config.ClientAuthenticated}, client)
 }

@@ -13,10 +13,14 @@ import (
 type rule struct {
 	*config.Rule
 	condition, subject, claims string
+	required                   []string // the conditions of the issuer's preset
 }
 
 func newRule(configured *config.Rule) rule {
 	r := rule{Rule: configured, condition: spaced(configured.If.Text), subject: spaced(configured.Subject.Text)}
+	for _, requirement := range configured.Require {
+		r.required = append(r.required, requirement.Condition)
+	}
 	for _, name := range slices.Sorted(maps.Keys(configured.Claims)) {
 		r.claims += strconv.Quote(name) + ":" + strconv.Quote(spaced(configured.Claims[name].Text))
 	}
@@ -33,8 +37,8 @@ func (a rule) reaches(b rule) bool {
 // decides reports whether a matches and grants the requested scope wherever b does. A mapping of the subject is a
 // condition too, since a claim that it needs can be missing; the subject as it is never is.
 func (a rule) decides(b rule) bool {
-	return (a.condition == "" || a.condition == b.condition) && (a.subject == "" || a.subject == b.subject) &&
-		(a.Narrow || !b.Narrow) && len(missing(b.Scopes, a.Scopes)) == 0
+	return (a.condition == "" || a.condition == b.condition) && len(missing(a.required, b.required)) == 0 &&
+		(a.subject == "" || a.subject == b.subject) && (a.Narrow || !b.Narrow) && len(missing(b.Scopes, a.Scopes)) == 0
 }
 
 // covers reports whether whatever b alone would grant, a alone would.
@@ -50,7 +54,8 @@ func (a rule) String() string {
 }
 
 // rules compares what a party may get, one resource after the other: which rule decides is settled for each of them
-// apart, by the first that matches the claims and grants the requested scope. A rule that is disabled is not there.
+// apart, by the first that matches the claims and grants the requested scope. A rule that is disabled, or in audit mode,
+// is not there.
 func (c *comparison) rules(at place, before, after []config.Rule) {
 	at.path += "allow"
 	for _, resource := range resourcesOf(after, before) {
@@ -80,12 +85,15 @@ func resourcesOf(lists ...[]config.Rule) []string {
 func enabled(rules []config.Rule, resource string) []rule {
 	var chosen []rule
 	for i := range rules {
-		if !rules[i].Disabled && rules[i].Resource == resource {
+		if grants(rules[i]) && rules[i].Resource == resource {
 			chosen = append(chosen, newRule(&rules[i]))
 		}
 	}
 	return chosen
 }
+
+// grants reports whether a rule can grant anything. One that is in audit mode is only tried.
+func grants(rule config.Rule) bool { return !rule.Disabled && !rule.Shadow }
 
 // ruleChange is a change from one rule to another; one of them may be zero.
 func ruleChange(at place, was, is rule) Change {

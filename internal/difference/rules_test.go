@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/difference"
 )
 
@@ -50,6 +51,10 @@ func TestFirstRuleThatDecidedCountsForThoseBehindIt(t *testing.T) {
 		"disabled": {
 			[]string{"read;" + short + "," + ifA, "read;" + longer},
 			[]string{"read;" + short + ", disabled: true," + ifA, "read;" + longer},
+		},
+		"only audited": {
+			[]string{"read;" + short + "," + ifA, "read;" + longer},
+			[]string{"read;" + short + ", mode: audit," + ifA, "read;" + longer},
 		},
 		"moved behind": {
 			[]string{"read;" + short + "," + ifA, "read;" + longer + "," + ifB},
@@ -173,5 +178,49 @@ func TestChangedRuleIsToldByItsFields(t *testing.T) {
 	}
 	if c := changes[0]; c.OldLine != 0 || c.NewLine != 10 || c.OldRule != nil || c.NewRule.Resource != "urn:other" {
 		t.Errorf("the new rule: %+v", c)
+	}
+}
+
+// TestRequirementThatIsGoneWidens holds that what a preset requires is a part of the rule.
+func TestRequirementThatIsGoneWidens(t *testing.T) {
+	requiring := func(conditions ...string) difference.Document {
+		configured := document(t, rulesOf("read;"+ifA), nil)
+		for _, condition := range conditions {
+			rule := &configured.Configuration.Issuers[0].Allow[0]
+			rule.Require = append(rule.Require, config.Requirement{Condition: condition, Reason: "so it is"})
+		}
+		return configured
+	}
+	const one, two = `claims.one`, `claims.two`
+	for name, test := range map[string]struct {
+		before, after difference.Document
+		widens        bool
+	}{
+		"gone":     {requiring(one), requiring(), true},
+		"one gone": {requiring(one, two), requiring(two), true},
+		"another":  {requiring(one), requiring(two), true},
+		"added":    {requiring(one), requiring(one, two), false},
+		"first":    {requiring(), requiring(one), false},
+	} {
+		changes, err := difference.Compare(test.before, test.after)
+		if err != nil || !has(changes, "ci", "allow.require", test.widens) || difference.Widens(changes) != test.widens {
+			t.Errorf("%s: want it to widen: %t; not %v\n%s", name, test.widens, err, list(changes))
+		}
+	}
+	changes, err := difference.Compare(requiring(one, two), requiring(two, one))
+	if err != nil || len(changes) > 0 {
+		t.Errorf("in another order: %v\n%s", err, list(changes))
+	}
+}
+
+// TestRuleBehindOneThatRequiresMoreDecides holds that a requirement which is added lets requests through to the rules
+// behind, as a condition does.
+func TestRuleBehindOneThatRequiresMoreDecides(t *testing.T) {
+	before := document(t, rulesOf("read;"+short, "read;"+longer), nil)
+	after := document(t, rulesOf("read;"+short, "read;"+longer), nil)
+	after.Configuration.Issuers[0].Allow[0].Require = []config.Requirement{{Condition: "claims.one", Reason: "so it is"}}
+	changes, err := difference.Compare(before, after)
+	if err != nil || !has(changes, "ci", "allow.order", true) {
+		t.Errorf("%v\n%s", err, list(changes))
 	}
 }

@@ -24,6 +24,10 @@ func TestOtherWordsForTheSameAreNoChange(t *testing.T) {
 		"spaces in a condition":              {`if: claims.ref == "main"`, "if: |\n          claims.ref ==\n            \"main\""},
 		"spaces in a mapping":                {`'"ref:" + claims.ref'`, `'"ref:"   +  claims.ref'`},
 		"false":                              {"lifetime: 5m, expires_with_assertion: true", "lifetime: 5m, expires_with_assertion: true, narrow: false"},
+		"mode that is the default":           {`{resource: "urn:legacy", scopes: [read]}`, `{resource: "urn:legacy", scopes: [read], mode: enforce}`},
+		"anchor's key, inline":               {`anchor.example.com", file: one.json`, `anchor.example.com", jwks: {keys: [` + publicKeys["one"] + `]}`},
+		"entity type that is the default":    {"max_path_length: 2", "max_path_length: 2\n        entity_type: oauth_client"},
+		"another audited rule":               {"mode: audit} # audited rule", "mode: audit, lifetime: 1h}"},
 		"what is disabled on both sides":     {"disabled: true # former\n", "disabled: true\n    client_assertion: {jti: optional}\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -62,6 +66,8 @@ func TestHarmlessChangesAreToldOf(t *testing.T) {
 		"an API":                  {"resources:\n", "resources:\n  - {id: \"urn:new\", scopes: [read]}\n", "urn:new", "id"},
 		"a scope of an API":       {`{id: "urn:api", scopes: [read, write]}`, `{id: "urn:api", scopes: [read, write, more]}`, "urn:api", "scopes"},
 		"an issuer, disabled":     {"issuers:\n", "issuers:\n  - {issuer: new, disabled: true, keys: {file: one.json}, allow: [{resource: \"urn:api\", scopes: [read]}]}\n", "new", "issuer"},
+		"a type of a claim":       {"{team: string, ", "{team: string, other: int, ", spire, "claim_types"},
+		"a type of a member":      {"{region: string}", "{region: string, zone: string}", spire, "claim_types"},
 		"a disabled client, gone": {base[strings.Index(base, "  - id: former"):strings.Index(base, "issuers:")], "", "former", "id"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -91,6 +97,7 @@ func TestNameOfAClientThatIsGoneCanBeVouchedFor(t *testing.T) {
 		"a rule with another beginning":   {`read; subject: '"repo:" + claims.owner + "/" + claims.name'`, "    allow:\n", false},
 		"no sub":                          {"read", noSub, false},
 		"a rule that is disabled":         {"read; subject: claims.name, disabled: true", noSub, false},
+		"a rule that is audited":          {"read; subject: claims.name, mode: audit", noSub, false},
 		"an issuer that is disabled":      {"read", "    disabled: true\n    allow:\n", false},
 	} {
 		t.Run(name, func(t *testing.T) {

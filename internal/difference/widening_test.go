@@ -11,6 +11,8 @@ import (
 
 const (
 	ci        = "https://ci.example.com"
+	spire     = "https://spire.example.com"
+	member    = "https://member.example.com"
 	aHash     = "$2a$10$irJafH76pkVUsJx9y9IuJe4bMCurhNQ.bxqomkuZ3VHKeMqcnZ5/e"
 	otherHash = "$2a$10$7KwmZGJSeZ7GnMJ1Yj9Vje1zBGpCgU8vI9bB5uyqVg9VgJx5DhvK2"
 )
@@ -45,6 +47,7 @@ clients:
     allow:
       - {resource: "urn:legacy", scopes: [read]} # portal
       - {resource: "urn:ledger", scopes: [read], disabled: true} # disabled rule
+      - {resource: "urn:ledger", scopes: [read], mode: audit} # audited rule
   - id: robot
     authentication: none
     keys: {secret: projects/acme/secrets/robot, algorithm: RS256}
@@ -52,6 +55,32 @@ clients:
     grants: ["` + config.JWTBearer + `"]
     allow:
       - {resource: "urn:api", scopes: [read, write], default_scopes: [write]}
+  - id: partner
+    authentication: private_key_jwt
+    keys: {jwks_uri: https://partner.example.com/keys, ca: ca.pem, bearer_token_file: partner.token}
+    client_assertion: # partner
+      audience: {value: "urn:token", until: 2027-03-31}
+      max_lifetime: {value: 20m, until: 2027-03-31}
+      jti: {value: optional, until: 2027-03-31}
+    assertion: # partner
+      audiences: [{value: partners, until: 2027-06-30}, everybody]
+      max_lifetime: {value: 3h, until: 2027-06-30}
+      jti: {value: optional, until: 2027-06-30}
+    grants: [client_credentials, "` + config.JWTBearer + `"]
+    allow:
+      - {resource: "urn:api", scopes: [read]}
+  - id: https://member.example.com
+    authentication: private_key_jwt
+    keys:
+      federation:
+        trust_anchors:
+          - {id: "https://anchor.example.com", file: one.json}
+          - {id: "https://inline.example.com", jwks: {keys: [{kty: OKP, crv: Ed25519, alg: EdDSA, x: ` + oneX + `}]}}
+          - {id: "https://secret.example.com", secret: projects/acme/secrets/anchor}
+        max_path_length: 2
+    grants: [client_credentials]
+    allow:
+      - {resource: "urn:api", scopes: [read]}
   - id: former
     disabled: true # former
     authentication: private_key_jwt
@@ -80,6 +109,14 @@ issuers:
     client: authenticated
     allow:
       - {resource: "urn:api", scopes: [read], subject: '"strict:" + claims.sub'}
+  - issuer: https://spire.example.com
+    preset: spiffe
+    trust_domain: example.org
+    keys: {discovery: true}
+    claim_types: {team: string, place: {region: string}}
+    jti: optional # spire
+    allow:
+      - {resource: "urn:api", scopes: [read], if: claims.team == "x", subject: '"spire:" + claims.sub'}
 `
 
 const newClient = `  - id: new
@@ -155,6 +192,44 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 		{"batch", "client_assertion.max_lifetime", "{max_lifetime: 5m,", "{max_lifetime: 6m,", narrows},
 		{"batch", "client_assertion.jti", "5m, jti: required", "5m, jti: optional", narrows},
 		{"batch", "client_assertion.audience", `, audience: "https://auth.example.com/token"`, "", another},
+		{"partner", "client_assertion.audience", `"urn:token", until: 2027-03-31`, `"urn:token", until: 2027-04-01`, narrows},
+		{"partner", "client_assertion.audience", `"urn:token"`, `"urn:other"`, another},
+		{"partner", "client_assertion.audience", "      audience: {value: \"urn:token\", until: 2027-03-31}\n",
+			"      audience: \"urn:token\"\n", another}, // in place of the issuer, and not beside it
+		{"batch", "client_assertion.audience", `audience: "https://auth.example.com/token"`,
+			`audience: {value: "https://auth.example.com/token", until: 2027-03-31}`, another},
+		{"partner", "client_assertion.max_lifetime", "20m, until: 2027-03-31", "20m, until: 2028-03-31", narrows},
+		{"partner", "client_assertion.max_lifetime", "{value: 20m, until: 2027-03-31}", "20m", narrows},
+		{"partner", "client_assertion.max_lifetime", "20m, until: 2027-03-31", "21m, until: 2027-03-31", narrows},
+		{"partner", "client_assertion.max_lifetime", "20m, until: 2027-03-31", "21m, until: 2027-03-30", another},
+		{"batch", "client_assertion.max_lifetime", "{max_lifetime: 5m,", "{max_lifetime: {value: 1h, until: 2027-03-31},", narrows},
+		{"batch", "client_assertion.max_lifetime", "{max_lifetime: 5m,", "{max_lifetime: 1h,", narrows},
+		{"partner", "client_assertion.jti", "optional, until: 2027-03-31", "optional, until: 2027-12-31", narrows},
+		{"partner", "client_assertion.jti", "{value: optional, until: 2027-03-31}", "optional", narrows},
+		{"batch", "client_assertion.jti", "5m, jti: required", "5m, jti: {value: optional, until: 2027-03-31}", narrows},
+		{"partner", "assertion.audiences", "[{value: partners, until: 2027-06-30}, ", "[{value: partners, until: 2027-07-01}, ", narrows},
+		{"partner", "assertion.audiences", "[{value: partners, until: 2027-06-30}, ", "[partners, ", narrows},
+		{"partner", "assertion.audiences", "everybody]", "everybody, {value: more, until: 2027-06-30}]", narrows},
+		{"partner", "assertion.max_lifetime", "3h, until: 2027-06-30", "3h, until: 2027-07-01", narrows},
+		{"partner", "assertion.max_lifetime", "{value: 3h, until: 2027-06-30}", "2h", another},
+		{"partner", "assertion.jti", "optional, until: 2027-06-30", "optional, until: 2027-07-01", narrows},
+		{"partner", "assertion.jti", "{value: optional, until: 2027-06-30}", "optional", narrows},
+		{"partner", "assertion.jti", "{value: optional, until: 2027-06-30}", "reusable", narrows},
+		{"partner", "keys", "partner.example.com/keys", "partner.example.com/other", another},
+		{"partner", "keys", "https://partner.example.com/keys,", "https://partner.example.com/keys, algorithm: PS256,", another},
+		{"partner", "keys.ca", "ca: ca.pem", "ca: other.pem", another},
+		{"partner", "keys.ca", "ca: ca.pem, ", "", another},
+		{"partner", "keys.bearer_token_file", "partner.token", "other.token", another},
+		{"partner", "keys.bearer_token_file", ", bearer_token_file: partner.token", "", another},
+		{"partner", "keys.private_network", "partner.token}", "partner.token, private_network: true}", narrows},
+		{"batch", "keys", "{file: one.json}", "{jwks_uri: https://batch.example.com/keys}", another},
+		{member, "keys", `"https://anchor.example.com", file: one.json`, `"https://anchor.example.com", file: two.json`, another},
+		{member, "keys", `"https://anchor.example.com"`, `"https://other.example.com"`, another},
+		{member, "keys", "secrets/anchor", "secrets/anchors", another},
+		{member, "keys", "        trust_anchors:\n",
+			"        trust_anchors:\n          - {id: \"https://more.example.com\", file: two.json}\n", narrows},
+		{member, "keys.federation.entity_type", "max_path_length: 2", "max_path_length: 2\n        entity_type: openid_relying_party", another},
+		{member, "keys.federation.max_path_length", "max_path_length: 2", "max_path_length: 3", narrows},
 		{"robot", "assertion.max_lifetime", "{max_lifetime: 20m", "{max_lifetime: 21m", narrows},
 		{"robot", "assertion.jti", "20m, jti: required", "20m", narrows},
 		{"robot", "assertion.audiences", "[robots]", "[robots, others]", narrows},
@@ -173,6 +248,15 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 		{ci, "types", "[ci+jwt]", "[ci+jwt, more+jwt]", narrows},
 		{ci, "max_lifetime", "max_lifetime: 30m", "max_lifetime: 31m", narrows},
 		{ci, "jti", "jti: required # ci", "jti: optional", narrows},
+		{ci, "jti", "jti: required # ci", "jti: reusable", narrows},
+		{spire, "jti", "jti: optional # spire", "jti: reusable", narrows},
+		{spire, "jti", "    jti: optional # spire\n", "", narrows}, // as the preset has it
+		{spire, "keys", "{discovery: true}", "{jwks_uri: https://spire.example.com/keys}", another},
+		{spire, "keys", "{discovery: true}", "{file: two.json}", another},
+		{spire, "keys.private_network", "{discovery: true}", "{discovery: true, private_network: true}", narrows},
+		{spire, "preset", "    preset: spiffe\n    trust_domain: example.org\n", "", another},
+		{spire, "trust_domain", "example.org", "example.net", another},
+		{spire, "allow.require", "example.org", "example.net", another},
 		{ci, "subject", "client: identified\n", "client: identified\n    subject: issuer\n", another},
 		{ci, "client", "client: identified", "client: optional", narrows},
 		{"https://strict.example.com", "client", "client: authenticated", "client: identified", narrows},
@@ -195,6 +279,7 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 		{"portal", "allow", `resource: "urn:legacy", scopes: [read]} # portal`,
 			`resource: "urn:api", scopes: [read]}`, another},
 		{"portal", "allow", "disabled: true} # disabled rule", "disabled: false}", narrows},
+		{"portal", "allow", "mode: audit} # audited rule", "mode: enforce}", narrows},
 	} {
 		t.Run(test.party+" "+test.what+" "+test.by, func(t *testing.T) {
 			before, after := base, replaced(t, base, test.part, test.by)
