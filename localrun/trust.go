@@ -11,9 +11,9 @@ import (
 // trustCommand is what an operator does about the trust that a configuration puts in others.
 func trustCommand() *cli.Command {
 	return &cli.Command{
-		Name:            "trust",
-		Usage:           "compare whom two configurations trust, and store the keys of others",
-		UsageText:       "localrun trust diff [options] OLD NEW     who gains and who loses what\n" +
+		Name:  "trust",
+		Usage: "compare whom two configurations trust, and store the keys of others",
+		UsageText: "localrun trust diff [options] OLD NEW     who gains and who loses what\n" +
 			"localrun trust snapshot [options]         the keys of others, for a cold start",
 		Commands:        []*cli.Command{trustDiffCommand(), trustSnapshotCommand()},
 		HideHelpCommand: true,
