@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -39,38 +38,30 @@ docs/operations/key-rotation.md has the cases, with what to look at.`,
 	}
 }
 
-func rotateRing(ctx context.Context, cmd *cli.Command) (err error) {
-	if err := refuseArguments(cmd); err != nil {
-		return err
-	}
-	rings, closeAll, err := openRings(cmd)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeAll()) }()
-	ring := rings[0]
-	switch {
-	case len(rings) > 1:
-		return fmt.Errorf("the configuration has %d rings; say which: -secret %s", len(rings), ring.name())
-	case ring.Directory != "":
-		return fmt.Errorf("%s is a folder: put a new key beside the old one (%s keys -out %s), and remove that when its tokens have expired",
-			ring.Directory, cmd.Root().FullName(), shellWord(ring.Directory))
-	}
-	ctx, cancel := askKeeper(ctx)
-	defer cancel()
-	done, err := keys.Rotate(ctx, ring.Config, time.Now())
-	out := cmd.Root().Writer
-	printRotation(out, done)
-	if err != nil {
-		return err
-	}
-	standings, err := keys.Status(ctx, ring.Config)
-	if err != nil {
-		return err
-	}
-	_, _ = fmt.Fprintln(out)
-	printRing(out, ring, standings)
-	return nil
+func rotateRing(ctx context.Context, cmd *cli.Command) error {
+	return withRings(ctx, cmd, func(ctx context.Context, rings []openedRing) error {
+		ring := rings[0]
+		switch {
+		case len(rings) > 1:
+			return fmt.Errorf("the configuration has %d rings; say which: -secret %s", len(rings), ring.name())
+		case ring.Directory != "":
+			return fmt.Errorf("%s is a folder: put a new key beside the old one (%s keys -out %s), and remove that when its tokens have expired",
+				ring.Directory, cmd.Root().FullName(), shellWord(ring.Directory))
+		}
+		done, err := keys.Rotate(ctx, ring.Config, time.Now())
+		out := cmd.Root().Writer
+		printRotation(out, done)
+		if err != nil {
+			return err
+		}
+		standings, err := keys.Status(ctx, ring.Config)
+		if err != nil {
+			return err
+		}
+		_, _ = fmt.Fprintln(out)
+		printRing(out, ring, standings)
+		return nil
+	})
 }
 
 func printRotation(out io.Writer, done keys.Rotation) {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -33,38 +32,30 @@ nothing.
 	}
 }
 
-func showRings(ctx context.Context, cmd *cli.Command) (err error) {
-	if err := refuseArguments(cmd); err != nil {
-		return err
-	}
-	rings, closeAll, err := openRings(cmd)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closeAll()) }()
-	ctx, cancel := askKeeper(ctx)
-	defer cancel()
-	out := cmd.Root().Writer
-	var described []describedRing
-	for i, ring := range rings {
-		standings, err := keys.Status(ctx, ring.Config)
-		if err != nil {
-			return err
-		}
-		described = append(described, describe(ring, standings))
-		if !cmd.Bool("json") {
-			if i > 0 {
-				_, _ = fmt.Fprintln(out)
+func showRings(ctx context.Context, cmd *cli.Command) error {
+	return withRings(ctx, cmd, func(ctx context.Context, rings []openedRing) error {
+		out := cmd.Root().Writer
+		var described []describedRing
+		for i, ring := range rings {
+			standings, err := keys.Status(ctx, ring.Config)
+			if err != nil {
+				return err
 			}
-			printRing(out, ring, standings)
+			described = append(described, describe(ring, standings))
+			if !cmd.Bool("json") {
+				if i > 0 {
+					_, _ = fmt.Fprintln(out)
+				}
+				printRing(out, ring, standings)
+			}
 		}
-	}
-	if !cmd.Bool("json") {
-		return nil
-	}
-	encoder := json.NewEncoder(out)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(described)
+		if !cmd.Bool("json") {
+			return nil
+		}
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(described)
+	})
 }
 
 // describedRing is a ring in JSON.

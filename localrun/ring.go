@@ -79,6 +79,21 @@ func openRings(cmd *cli.Command) (opened []openedRing, close func() error, err e
 	return opened, kept.close, nil
 }
 
+// withRings opens the rings that the flags name for as long as do takes, which is not for ever.
+func withRings(ctx context.Context, cmd *cli.Command, do func(ctx context.Context, rings []openedRing) error) (err error) {
+	if err := refuseArguments(cmd); err != nil {
+		return err
+	}
+	rings, closeAll, err := openRings(cmd)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeAll()) }()
+	ctx, cancel := askKeeper(ctx)
+	defer cancel()
+	return do(ctx, rings)
+}
+
 func errorsOf(cmd *cli.Command) io.Writer {
 	if cmd.Root().ErrWriter != nil {
 		return cmd.Root().ErrWriter

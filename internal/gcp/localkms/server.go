@@ -15,15 +15,14 @@
 package localkms
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"time"
 
 	pb "cloud.google.com/go/kms/apiv1/kmspb"
 	"google.golang.org/grpc"
+
+	"example.com/countersign/internal/gcp/loopback"
 )
 
 // Config says where a [Server] listens.
@@ -37,57 +36,18 @@ type Config struct {
 }
 
 // Server is a running Cloud KMS.
-type Server struct {
-	address string
-	server  *grpc.Server
-	served  chan error
-}
+type Server struct{ *loopback.Server }
 
 // Start listens. The server answers when Start has returned.
 func Start(config Config) (*Server, error) {
 	if config.Now == nil {
 		return nil, errors.New("starting the local KMS: no clock is given")
 	}
-	listen, err := loopback(config.Address)
+	served, err := loopback.Serve(config.Address, func(s *grpc.Server) {
+		pb.RegisterKeyManagementServiceServer(s, newService(config.Now))
+	})
 	if err != nil {
 		return nil, fmt.Errorf("starting the local KMS: %w", err)
 	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", listen)
-	if err != nil {
-		return nil, fmt.Errorf("starting the local KMS: %w", err)
-	}
-	s := &Server{address: listener.Addr().String(), server: grpc.NewServer(), served: make(chan error, 1)}
-	pb.RegisterKeyManagementServiceServer(s.server, newService(config.Now))
-	go s.serve(listener)
-	return s, nil
-}
-
-func (s *Server) serve(listener net.Listener) {
-	defer close(s.served)
-	// The error says only that Close was faster than this goroutine.
-	if err := s.server.Serve(listener); !errors.Is(err, grpc.ErrServerStopped) {
-		s.served <- err
-	}
-}
-
-// Address returns the host:port that the server listens on.
-func (s *Server) Address() string { return s.address }
-
-// Close stops listening and breaks off the calls under way. It may be called more than once.
-func (s *Server) Close() error {
-	s.server.Stop()
-	return <-s.served
-}
-
-// loopback refuses an address that others could reach: there is no authentication behind it. A name is refused as well,
-// since what it stands for is decided elsewhere.
-func loopback(address string) (string, error) {
-	if address == "" {
-		return "127.0.0.1:0", nil
-	}
-	parsed, err := netip.ParseAddrPort(address)
-	if err != nil || !parsed.Addr().Unmap().IsLoopback() {
-		return "", fmt.Errorf("%q is not a loopback address like 127.0.0.1:0", address)
-	}
-	return address, nil
+	return &Server{served}, nil
 }

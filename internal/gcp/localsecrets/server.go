@@ -15,15 +15,14 @@
 package localsecrets
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
 	"time"
 
 	pb "cloud.google.com/go/secretmanager/apiv1/secretmanagerpb"
 	"google.golang.org/grpc"
+
+	"example.com/countersign/internal/gcp/loopback"
 )
 
 // Config says where a [Server] listens and keeps its secrets.
@@ -42,10 +41,8 @@ type Config struct {
 
 // Server is a running Secret Manager.
 type Server struct {
-	address string
-	server  *grpc.Server
-	store   *store
-	served  chan error
+	served *loopback.Server
+	store  *store
 }
 
 // Start opens the directory and listens. The server answers when Start has returned.
@@ -53,51 +50,22 @@ func Start(config Config) (*Server, error) {
 	if config.Now == nil {
 		return nil, errors.New("starting the local Secret Manager: no clock is given")
 	}
-	listen, err := loopback(config.Address)
-	if err != nil {
-		return nil, fmt.Errorf("starting the local Secret Manager: %w", err)
-	}
 	kept, err := openStore(config.Directory)
 	if err != nil {
 		return nil, fmt.Errorf("starting the local Secret Manager: %w", err)
 	}
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", listen)
+	served, err := loopback.Serve(config.Address, func(s *grpc.Server) {
+		pb.RegisterSecretManagerServiceServer(s, &service{store: kept, now: config.Now})
+	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("starting the local Secret Manager: %w", err), kept.close())
 	}
-	s := &Server{address: listener.Addr().String(), server: grpc.NewServer(), store: kept, served: make(chan error, 1)}
-	pb.RegisterSecretManagerServiceServer(s.server, &service{store: kept, now: config.Now})
-	go s.serve(listener)
-	return s, nil
-}
-
-func (s *Server) serve(listener net.Listener) {
-	defer close(s.served)
-	// The error says only that Close was faster than this goroutine.
-	if err := s.server.Serve(listener); !errors.Is(err, grpc.ErrServerStopped) {
-		s.served <- err
-	}
+	return &Server{served, kept}, nil
 }
 
 // Address returns the host:port that the server listens on: what SECRET_MANAGER_EMULATOR_HOST wants.
-func (s *Server) Address() string { return s.address }
+func (s *Server) Address() string { return s.served.Address() }
 
 // Close stops listening, breaks off the calls under way and releases the directory. What was answered is kept. It may be
 // called more than once.
-func (s *Server) Close() error {
-	s.server.Stop()
-	return errors.Join(<-s.served, s.store.close())
-}
-
-// loopback refuses an address that others could reach: there is no authentication behind it. A name is refused as well,
-// since what it stands for is decided elsewhere.
-func loopback(address string) (string, error) {
-	if address == "" {
-		return "127.0.0.1:0", nil
-	}
-	parsed, err := netip.ParseAddrPort(address)
-	if err != nil || !parsed.Addr().Unmap().IsLoopback() {
-		return "", fmt.Errorf("%q is not a loopback address like 127.0.0.1:0", address)
-	}
-	return address, nil
-}
+func (s *Server) Close() error { return errors.Join(s.served.Close(), s.store.close()) }
