@@ -14,7 +14,7 @@ import (
 // firstLetter is a nearest name that is easy to foresee: the first one with the same first letter.
 func firstLetter(written string, known []string) string {
 	for _, name := range known {
-		if name[:1] == written[:1] {
+		if written != "" && name[:1] == written[:1] {
 			return name
 		}
 	}

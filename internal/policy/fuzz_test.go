@@ -17,7 +17,7 @@ func FuzzCompile(f *testing.F) {
 		`claims.repository_id == "1234" && claims.ref == "refs/heads/main"`, `"repo:" + claims.repository`, `claims.a.matches("a|b")`,
 		`claims.l.all(x, claims.l.exists(y, x == y))`, `{"a": [1, 2u, 3.5, b"x", null]}`, `[1][claims.n]`, `has(claims.a.b) ? 1 : 2`,
 		`claims.l.map(x, {x: x})`, `timestamp(claims.a) + duration("1h")`, `type(claims)`, `((((`, `"\ud800"`, "claims.`a-b`", `1/0`, `-9223372036854775808`,
-		`claims.admin`, `claims["kubernetes.io"].namespace == claims.ref`, `"a" in claims`, `claims.groups.exists(claims, claims.x == "a")`, `.claims.labels.x`,
+		`claims.admin`, `claims[""]`, `claims["kubernetes.io"].namespace == claims.ref`, `"a" in claims`, `claims.groups.exists(claims, claims.x == "a")`, `.claims.labels.x`,
 		`claims.l.map(x, claims.l.map(y, claims.l.map(z, x + y + z)))`, `claims.s + claims.s`, `google.protobuf.Value{}`, `[dyn(1), "a"].map(x, string(x))`,
 	} {
 		f.Add(source)
