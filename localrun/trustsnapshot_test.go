@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -75,6 +76,34 @@ func TestSnapshotIsWrittenWhereItIsAskedFor(t *testing.T) {
 	succeed(t, "trust", "snapshot", "-config", path, "-out", out)
 	if snapshots, err := trust.DecodeSnapshots(read(t, out)); err != nil || len(snapshots) != 1 {
 		t.Errorf("%v, %v", snapshots, err)
+	}
+	withoutSnapshot(t, path)
+}
+
+func TestSnapshotIsAddedToASecret(t *testing.T) {
+	address, key := publisher(t)
+	path := publishing(t, "{jwks_uri: "+address+"}")
+	_, client := ringed(t)
+	const secret = "projects/acme/secrets/countersign-trust"
+	refuse(t, []string{"trust", "snapshot", "-config", path, "-secret", secret}, secret)
+	if err := client.CreateSecret(t.Context(), secret); err != nil {
+		t.Fatal(err)
+	}
+	for _, version := range []string{"1", "2"} {
+		want := "  " + address + "\nThe keys of one source are in version " + version + " of " + secret + ".\n"
+		if printed := succeed(t, "trust", "snapshot", "-config", path, "-secret", secret); printed != want {
+			t.Errorf("printed %q, want %q", printed, want)
+		}
+	}
+	versions, err := client.Versions(t.Context(), secret)
+	if err != nil || len(versions) != 2 {
+		t.Fatalf("%d versions, %v", len(versions), err)
+	}
+	for _, version := range versions {
+		snapshots, err := trust.DecodeSnapshots(version.Payload)
+		if err != nil || len(snapshots) != 1 || snapshots[0].Source != address || !strings.Contains(string(snapshots[0].Set), key.ID()) {
+			t.Errorf("version %s has %v, %v", version.ID, snapshots, err)
+		}
 	}
 	withoutSnapshot(t, path)
 }

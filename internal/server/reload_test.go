@@ -12,6 +12,7 @@ import (
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
+	"example.com/countersign/internal/trust"
 )
 
 // configurationSecret is where the configuration is kept that a deployment follows.
@@ -28,9 +29,12 @@ func follow(t *testing.T, document string) *deployment {
 }
 
 // another serves it from an instance that has just begun.
-func (d *deployment) another() {
+func (d *deployment) another() { d.t.Helper(); d.anotherWith("") }
+
+// anotherWith is an instance that begins with the keys of others in this secret.
+func (d *deployment) anotherWith(snapshot string) {
 	d.t.Helper()
-	follower, err := service.Follow(configurationSecret, "", service.Surroundings{
+	follower, err := service.Follow(configurationSecret, snapshot, service.Surroundings{
 		Secrets: d.vault.ours.Source, Folder: d.folder, Now: d.clock.now, Log: server.NewLog(d.log), Version: "v1.2.3", Project: "acme",
 	})
 	d.must(err)
@@ -116,6 +120,43 @@ func TestReload_goes_back_when_the_newest_version_is_disabled(t *testing.T) {
 	}
 	if got := d.send(t, get("/health")); got.status != 200 {
 		t.Errorf("/health: %d %s", got.status, got.body)
+	}
+}
+
+// Whose configuration is in a secret keeps the snapshot in another.
+func TestF2_an_instance_begins_with_the_snapshot_in_a_secret(t *testing.T) {
+	const secret = "projects/acme/secrets/trust"
+	p := publish(t, set(t, "idp.ES256"))
+	document := vaulted + "  - issuer: " + idp + "\n    keys: " + strings.ReplaceAll(fetched, "URL", p.URL) +
+		"\n    allow: [{resource: https://invoices.example.com, scopes: [invoices.read]}]\n"
+	before := deployWith(t, p, document)
+	snapshots, err := before.service.Snapshot(t.Context())
+	before.must(err)
+	stored, err := trust.EncodeSnapshots(snapshots)
+	before.must(err)
+	p.turn(answering(503))
+	d := follow(t, document)
+	p.certify(d)
+	d.must(d.vault.ours.CreateSecret(t.Context(), secret))
+	vouched := func() request { return jwtBearer(d.vouches("idp.ES256", idp)) }
+	for _, state := range []struct {
+		name    string
+		payload string
+		want    verdict
+	}{
+		{"no snapshot yet", "", deny("no snapshot yet", vouched(), unavailable("issuer_keys_unavailable"))},
+		{"a snapshot", string(stored), allow("a snapshot", vouched())},
+		{"no snapshot at all", "{", deny("no snapshot at all", vouched(), unavailable("issuer_keys_unavailable"))},
+	} {
+		if state.payload != "" {
+			d.clock.advance(time.Second) // versions have an order
+			d.vault.add(secret, []byte(state.payload))
+		}
+		d.anotherWith(secret)
+		d.judge(t, state.want, allow("others are served", clientCredentials(basic("portal", portalSecret))))
+	}
+	if log := d.log.String(); strings.Count(log, "the snapshot of keys cannot be used") != 1 {
+		t.Errorf("an unreadable snapshot is told of once: %s", log)
 	}
 }
 

@@ -79,10 +79,16 @@ func trusting(t *testing.T, p *publisher, keys string) *deployment {
 func deployWith(t *testing.T, p *publisher, document string) *deployment {
 	t.Helper()
 	d := prepare(t, document)
-	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw})
-	d.must(os.WriteFile(filepath.Join(d.folder, "ca.pem"), certificate, 0o600))
+	p.certify(d)
 	d.serve()
 	return d
+}
+
+// certify puts the publisher's certificate where the configuration expects it.
+func (p *publisher) certify(d *deployment) {
+	d.t.Helper()
+	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw})
+	d.must(os.WriteFile(filepath.Join(d.folder, "ca.pem"), certificate, 0o600))
 }
 
 const fetched = "{jwks_uri: 'URL/jwks.json', ca: ca.pem, private_network: true}"
@@ -225,7 +231,7 @@ func TestF2_an_instance_begins_with_the_snapshot_and_fetches_behind_it(t *testin
 	for name, age := range map[string]time.Duration{"of yesterday": 24 * time.Hour, "of last week": 8 * 24 * time.Hour} {
 		later := prepare(t, variant(t, acme, "{file: idp.ES256.json}", strings.ReplaceAll(fetched, "URL", p.URL)))
 		later.clock.advance(age)
-		later.must(os.WriteFile(filepath.Join(later.folder, "ca.pem"), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw}), 0o600))
+		p.certify(later)
 		later.snapshots, err = trust.DecodeSnapshots(stored)
 		later.must(err)
 		later.serve()
