@@ -112,9 +112,7 @@ func (d *deployed) fixed(reference string) error {
 	if err := faults.Err(); err != nil {
 		return err
 	}
-	for _, warning := range configuration.Warnings {
-		log().Warn("the configuration has a dangerous choice", "warning", warning.Error())
-	}
+	service.Warn(log(), configuration)
 	d.start = built.Start
 	d.handler = func(part func(*server.Server) http.Handler) http.Handler { return part(built.Server) }
 	d.current = func(context.Context) (*service.Service, error) { return built, nil }

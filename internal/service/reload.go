@@ -181,12 +181,12 @@ func (f *Follower) build(version keys.Version, broken map[string]bool) *Service 
 		log.Error("a configuration has faults and is passed over", "error", faults.Error())
 		return nil
 	}
-	warn(log, configuration)
+	Warn(log, configuration)
 	return built
 }
 
-// warn tells of what is allowed and dangerous.
-func warn(log *slog.Logger, configuration *config.Config) {
+// Warn tells log of what a configuration allows that is dangerous.
+func Warn(log *slog.Logger, configuration *config.Config) {
 	for _, warning := range configuration.Warnings {
 		log.Warn("the configuration has a dangerous choice", "warning", warning.Error())
 	}
