@@ -25,6 +25,7 @@ var imports = map[string]string{
 	"config":           "",
 	"jose":             "",
 	"refresh":          "",
+	"replay":           "",
 	"gcp/loopback":     "",
 	"gcp/localsecrets": "gcp/loopback",
 	"gcp/localkms":     "gcp/loopback",
@@ -33,15 +34,15 @@ var imports = map[string]string{
 	"keys":             "jose refresh",
 	"trust":            "jose refresh",
 	"trust/federation": "jose",
-	"gcp":              "keys",
+	"gcp":              "keys replay",
 
 	// The stages of a token request, in their order.
-	"assertion": "jose trace",
-	"client":    "assertion oauth",
-	"grant":     "assertion client oauth",
-	"policy":    "assertion grant oauth trace",
+	"assertion": "jose replay trace",
+	"client":    "assertion oauth replay",
+	"grant":     "assertion client oauth replay",
+	"policy":    "assertion grant oauth replay trace",
 	"token":     "oauth policy",
-	"server":    "assertion client grant keys oauth policy token trace",
+	"server":    "assertion client grant keys oauth policy replay token trace",
 
 	// What an API does with our tokens. It lives without the rest.
 	"resource": "jose refresh",
@@ -50,12 +51,12 @@ var imports = map[string]string{
 	"difference": "config jose server",
 
 	// Who puts the parts together.
-	"service":  "assertion client config grant jose keys oauth policy refresh server token trust trust/federation",
+	"service":  "assertion client config grant jose keys oauth policy refresh replay server token trust trust/federation",
 	".":        "gcp keys server service trust",
 	"localrun": ". assertion config difference gcp gcp/localsecrets jose keys oauth resource server service trace trust",
 
 	// What every implementation of an interface has to pass, in tests.
-	"assertion/oncetest": "assertion",
+	"replay/replaytest":  "replay",
 	"assertion/keystest": "assertion jose",
 }
 
@@ -73,7 +74,7 @@ var importers = []struct{ imported, by string }{
 }
 
 // unshipped is what the functions must not even link.
-var unshipped = []string{"testing", "localrun", "gcp/localkms", "gcp/localsecrets", "gcp/loopback", "resource", "difference", "assertion/oncetest", "assertion/keystest"}
+var unshipped = []string{"testing", "localrun", "gcp/localkms", "gcp/localsecrets", "gcp/loopback", "resource", "difference", "replay/replaytest", "assertion/keystest"}
 
 func TestImports(t *testing.T) {
 	t.Parallel()

@@ -15,6 +15,7 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/trust"
 )
 
@@ -49,7 +50,7 @@ func rsaFixture() string { return filepath.Join("..", "testdata", "jose", "keys"
 // forClient is the profile of a client assertion.
 func forClient(id string) assertion.Profile {
 	return assertion.Profile{
-		Purpose: assertion.ForClient, Issuer: id, Audiences: []string{testIssuer}, SoleAudience: true,
+		Purpose: replay.ForClient, Issuer: id, Audiences: []string{testIssuer}, SoleAudience: true,
 		MaxLifetime: 10 * time.Minute, IDRequired: true,
 	}
 }
@@ -184,7 +185,7 @@ func TestGoogleKeyFileIsUsedAsGooglesLibrariesUseIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	claims := verify(t, succeed(t, "assert", "-key", path, "-scope", "read"), private.Verification(), assertion.Profile{
-		Purpose: assertion.ForGrant, Issuer: "robot@acme.example", Subject: assertion.SubjectMayBeAbsent,
+		Purpose: replay.ForGrant, Issuer: "robot@acme.example", Subject: assertion.SubjectMayBeAbsent,
 		Audiences: []string{testIssuer + "/token"}, MaxLifetime: time.Hour,
 	})
 	issued := claims["iat"].(int64)

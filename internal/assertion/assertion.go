@@ -1,5 +1,5 @@
 // Package assertion checks a JWT that somebody else signed and presents to us, as RFC 7523 §3 asks, for both of its
-// uses: as an authorization grant and as client authentication. It also remembers which assertions have been used.
+// uses: as an authorization grant and as client authentication.
 //
 // [Parse] decides what the text alone decides. [Verifier.Verify] decides the rest against a [Profile], which says whose
 // assertion it must be and within which bounds. Only Verify makes a [Verified], and no claim leaves this package
@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/replay"
 )
 
 // Fault is one way in which an assertion is refused. The Sentence of each follows the name of the parameter that the
@@ -91,7 +92,7 @@ func (p Presented) Issuer() string { return p.token.Unverified().Issuer }
 // Verified is an assertion that its issuer signed and that satisfies its profile. Only [Verifier.Verify] makes one.
 type Verified struct {
 	claims     jose.Claims
-	use        Use
+	use        replay.Use
 	exceptions []string
 	valid      bool
 }
@@ -121,7 +122,7 @@ func (v Verified) Claims() map[string]any { return v.claims.All() }
 
 // Use returns what has to be remembered so that the assertion is good only once. The zero Use says that there is
 // nothing to remember, because the assertion has no jti or the profile lets it be used again.
-func (v Verified) Use() Use { return v.use }
+func (v Verified) Use() replay.Use { return v.use }
 
 // Exceptions returns the names of the exceptions without which the assertion would have been refused, in the order of
 // the checks; none where it satisfies its profile as it is.

@@ -13,6 +13,7 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/trace"
 )
 
@@ -130,7 +131,7 @@ func TestTrace_tells_keys_that_cannot_be_had_from_a_stranger(t *testing.T) {
 
 func TestTrace_names_the_parameter_that_the_assertion_came_in(t *testing.T) {
 	b := newBench(t)
-	for purpose, want := range map[assertion.Purpose]string{assertion.ForClient: "client_assertion", assertion.ForGrant: "assertion"} {
+	for purpose, want := range map[replay.Purpose]string{replay.ForClient: "client_assertion", replay.ForGrant: "assertion"} {
 		profile := b.profile()
 		profile.Purpose, profile.Trace = purpose, &trace.Record{}
 		if _, err := b.verify(t, b.sign(t, "JWT", good()), profile); err != nil {

@@ -99,17 +99,6 @@ func TestTellsWhoExists_knows_what_depends_on_who_is_registered(t *testing.T) {
 	}
 }
 
-func TestReplayed_is_ErrReplayed_and_says_no_more(t *testing.T) {
-	err := fmt.Errorf("using: %w", assertion.Replayed{Purpose: assertion.ForClient})
-	replayed, says := errors.AsType[assertion.Replayed](err)
-	if !errors.Is(err, assertion.ErrReplayed) || !says || replayed.Purpose != assertion.ForClient {
-		t.Errorf("%v", err)
-	}
-	if assertion.TellsWhoExists(err) || errors.Is(assertion.ErrFull, assertion.ErrReplayed) {
-		t.Error("it is taken for something else")
-	}
-}
-
 // An unknown party costs about as much as a known one whose signature is wrong: one verification.
 func TestVerify_without_a_key_verifies_a_decoy(t *testing.T) {
 	b := newBench(t)

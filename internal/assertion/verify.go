@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/trace"
 )
 
@@ -22,18 +23,18 @@ const (
 
 // Profile says whose assertion it must be and within which bounds. The zero Profile accepts nothing.
 type Profile struct {
-	Purpose      Purpose       // what it is presented for
-	Issuer       string        // iss must be this, character by character (RFC 3986 §6.2.1)
-	Keys         Keys          // whose signature it must have
-	Subject      Subject       // what sub must be
-	Audiences    []string      // one of them must be in aud; none: nothing is accepted
-	SoleAudience bool          // aud must have exactly one value (protocol C4)
-	Types        []string      // accepted typ values besides an absent one and JWT, in lower case, without application/
-	MaxLifetime  time.Duration // how far exp may be ahead of now, and of iat; zero: nothing is accepted
-	IDRequired   bool          // jti must be there
-	Reusable     bool          // the assertion is good until it expires, also where it has a jti
-	Exceptions   []Exception   // what may be weaker than Audiences, MaxLifetime and IDRequired say
-	Trace        *trace.Record // records the checks; nil: nobody does
+	Purpose      replay.Purpose // what it is presented for
+	Issuer       string         // iss must be this, character by character (RFC 3986 §6.2.1)
+	Keys         Keys           // whose signature it must have
+	Subject      Subject        // what sub must be
+	Audiences    []string       // one of them must be in aud; none: nothing is accepted
+	SoleAudience bool           // aud must have exactly one value (protocol C4)
+	Types        []string       // accepted typ values besides an absent one and JWT, in lower case, without application/
+	MaxLifetime  time.Duration  // how far exp may be ahead of now, and of iat; zero: nothing is accepted
+	IDRequired   bool           // jti must be there
+	Reusable     bool           // the assertion is good until it expires, also where it has a jti
+	Exceptions   []Exception    // what may be weaker than Audiences, MaxLifetime and IDRequired say
+	Trace        *trace.Record  // records the checks; nil: nobody does
 }
 
 // Verifier verifies assertions. It is safe for concurrent use.
@@ -108,9 +109,9 @@ func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, profil
 }
 
 // use names the assertion by who made it and its jti, never by its bytes: whoever signs can make many for one jti.
-func (v *Verifier) use(claims jose.Claims, purpose Purpose) Use {
+func (v *Verifier) use(claims jose.Claims, purpose replay.Purpose) replay.Use {
 	if claims.ID == "" {
-		return Use{}
+		return replay.Use{}
 	}
-	return Use{Purpose: purpose, Party: claims.Issuer, ID: claims.ID, Until: claims.ExpiresAt.Add(v.skew)}
+	return replay.Use{Purpose: purpose, Party: claims.Issuer, ID: claims.ID, Until: claims.ExpiresAt.Add(v.skew)}
 }

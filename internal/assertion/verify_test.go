@@ -12,6 +12,7 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/replay"
 )
 
 // epoch is the time in these tests: a whole second, so that tables can be exact around it.
@@ -67,7 +68,7 @@ func newBench(t testing.TB) *bench {
 // profile is one that the assertion of claims() satisfies.
 func (b *bench) profile() assertion.Profile {
 	return assertion.Profile{
-		Purpose: assertion.ForGrant, Issuer: issuer, Keys: keysOf(b.key), Subject: assertion.SubjectIsIssuer,
+		Purpose: replay.ForGrant, Issuer: issuer, Keys: keysOf(b.key), Subject: assertion.SubjectIsIssuer,
 		Audiences: []string{server}, MaxLifetime: 10 * time.Minute, IDRequired: true,
 	}
 }
@@ -113,7 +114,7 @@ func (b *bench) verify(t testing.TB, presented assertion.Presented, profile asse
 		t.Errorf("Verify = %v, %v", verified, err)
 	}
 	if err != nil && (verified.Issuer() != "" || verified.Subject() != "" || verified.ID() != "" ||
-		verified.Claims() != nil || verified.Use() != assertion.Use{} || !verified.ExpiresAt().IsZero()) {
+		verified.Claims() != nil || verified.Use() != replay.Use{} || !verified.ExpiresAt().IsZero()) {
 		t.Errorf("an error came with %v", verified)
 	}
 	return verified, err
@@ -196,14 +197,14 @@ func TestVerify_hands_on_what_the_issuer_signed(t *testing.T) {
 		Issuer, Subject, ID string
 		Expires             time.Time
 		Email               any
-		Use                 assertion.Use
+		Use                 replay.Use
 	}
 	got := seen{verified.Issuer(), verified.Subject(), verified.ID(), verified.ExpiresAt().UTC(), verified.Claims()["email"], verified.Use()}
 	got.Use.Until = got.Use.Until.UTC()
 	expires := epoch.Add(time.Minute)
 	want := seen{
 		issuer, "somebody", "1", expires, "a@b.example",
-		assertion.Use{Purpose: assertion.ForGrant, Party: issuer, ID: "1", Until: expires.Add(skew)},
+		replay.Use{Purpose: replay.ForGrant, Party: issuer, ID: "1", Until: expires.Add(skew)},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -215,7 +216,7 @@ func TestVerify_without_jti_has_nothing_to_remember(t *testing.T) {
 	profile := b.profile()
 	profile.IDRequired = false
 	verified, err := b.verify(t, b.sign(t, "JWT", good().with("jti", nil)), profile)
-	if err != nil || verified.Use() != (assertion.Use{}) {
+	if err != nil || verified.Use() != (replay.Use{}) {
 		t.Errorf("%v, %v", verified.Use(), err)
 	}
 }
@@ -225,7 +226,7 @@ func TestVerify_of_what_may_be_used_again_has_nothing_to_remember(t *testing.T) 
 	profile := b.profile()
 	profile.Reusable = true
 	verified, err := b.verify(t, b.sign(t, "JWT", good()), profile)
-	if err != nil || verified.IsZero() || verified.ID() == "" || verified.Use() != (assertion.Use{}) {
+	if err != nil || verified.IsZero() || verified.ID() == "" || verified.Use() != (replay.Use{}) {
 		t.Errorf("%q, %v, %v", verified.ID(), verified.Use(), err)
 	}
 }

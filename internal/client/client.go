@@ -17,6 +17,7 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/replay"
 )
 
 // Registration is one registered client. The zero value of a field is its strictest.
@@ -168,7 +169,7 @@ func (r *Registry) byAssertion(ctx context.Context, request oauth.TokenRequest) 
 // assertionProfile returns what the client's assertion must be. An id that may not use one gets a profile that nothing
 // satisfies, and is refused where a wrong signature is.
 func (r *Registry) assertionProfile(id string) (*Registration, assertion.Profile) {
-	profile := assertion.Profile{Purpose: assertion.ForClient, Issuer: id, Keys: assertion.Nobody{}}
+	profile := assertion.Profile{Purpose: replay.ForClient, Issuer: id, Keys: assertion.Nobody{}}
 	registration, found := r.Find(id)
 	if !found || registration.Method != oauth.PrivateKeyJWT && registration.Method != oauth.ClientSecretJWT {
 		return nil, profile

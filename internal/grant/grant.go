@@ -18,6 +18,7 @@ import (
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/replay"
 )
 
 // Party is whose word an authorization rests on: a registered client or a trusted issuer.
@@ -117,9 +118,9 @@ func (a Authorization) ExpiresAt() time.Time {
 }
 
 // Uses returns the assertions that are good for one request only.
-func (a Authorization) Uses() []assertion.Use {
-	uses := []assertion.Use{a.client.Assertion().Use(), a.assertion.Use()}
-	return slices.DeleteFunc(uses, func(use assertion.Use) bool { return use == assertion.Use{} })
+func (a Authorization) Uses() []replay.Use {
+	uses := []replay.Use{a.client.Assertion().Use(), a.assertion.Use()}
+	return slices.DeleteFunc(uses, replay.Use.IsZero)
 }
 
 // Authorize decides whether the grant of the request holds. The error is an *oauth.Error.

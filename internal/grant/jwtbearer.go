@@ -8,6 +8,7 @@ import (
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/replay"
 )
 
 // Trust says what the assertions of one party look like: a trusted issuer's, or a client's own (protocol G2).
@@ -94,7 +95,7 @@ func (g *Grants) trust(issuer string) (Party, Trust) {
 
 func (t Trust) profile(party Party) assertion.Profile {
 	return assertion.Profile{
-		Purpose:     assertion.ForGrant,
+		Purpose:     replay.ForGrant,
 		Issuer:      party.ID,
 		Keys:        t.Keys,
 		Subject:     t.Subject,

@@ -26,6 +26,7 @@ import (
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/replay"
 )
 
 // Policies are the rules of every party.
@@ -61,7 +62,7 @@ type Decision struct {
 	claims    map[string]any
 	rules     []*Rule
 	shadows   []Shadow
-	uses      []assertion.Use
+	uses      []replay.Use
 	assertion assertion.Verified
 	valid     bool
 }
@@ -102,7 +103,7 @@ func (d Decision) Rules() []string {
 }
 
 // Uses returns the assertions that must be remembered as used before the token is handed out.
-func (d Decision) Uses() []assertion.Use { return d.uses }
+func (d Decision) Uses() []replay.Use { return d.uses }
 
 // Assertion returns the assertion that was the grant; its zero value where the grant has none.
 func (d Decision) Assertion() assertion.Verified { return d.assertion }

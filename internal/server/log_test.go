@@ -12,8 +12,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 
-	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/server"
 )
 
@@ -219,7 +219,7 @@ func TestLog_a_stranger_cannot_write_lines_or_fill_it(t *testing.T) {
 func TestLog_a_panic_leaks_nothing_and_ends_nothing(t *testing.T) {
 	const secret = "the-secret-that-was-in-hand"
 	var value any
-	d := assemble(t, func(*clock) assertion.Once {
+	d := assemble(t, func(*clock) replay.Store {
 		return store(func() error {
 			if value != nil {
 				panic(value)

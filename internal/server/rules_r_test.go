@@ -18,6 +18,7 @@ import (
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/token"
 	"example.com/countersign/internal/trust"
@@ -140,7 +141,7 @@ func TestR2_a_missing_signing_key_does_not_burn_the_assertion(t *testing.T) {
 }
 
 // assemble builds a server by hand, with a memory of its own. It has one client, billing, and one issuer, idp.
-func assemble(t *testing.T, remembers func(*clock) assertion.Once) *deployment {
+func assemble(t *testing.T, remembers func(*clock) replay.Store) *deployment {
 	t.Helper()
 	d := prepare(t, acme)
 	verifier, err := assertion.NewVerifier(d.clock.now, 10*time.Second)
@@ -178,7 +179,7 @@ func assemble(t *testing.T, remembers func(*clock) assertion.Once) *deployment {
 	})
 	d.must(err)
 	built, err := server.New(server.Config{
-		Clients: clients, Grants: grants, Policies: policies, Once: remembers(d.clock), Tokens: tokens, Keys: set,
+		Clients: clients, Grants: grants, Policies: policies, Replay: remembers(d.clock), Tokens: tokens, Keys: set,
 		Metadata: server.Metadata{Issuer: us}, Log: server.NewLog(d.log),
 	})
 	d.must(err)
@@ -189,11 +190,11 @@ func assemble(t *testing.T, remembers func(*clock) assertion.Once) *deployment {
 // store is a shared store that a test stands in for.
 type store func() error
 
-func (s store) Use(context.Context, []assertion.Use) error { return s() }
+func (s store) Use(context.Context, []replay.Use) error { return s() }
 
 func TestR3_a_store_that_does_not_answer_fails_the_request(t *testing.T) {
 	var answer error
-	d := assemble(t, func(*clock) assertion.Once { return store(func() error { return answer }) })
+	d := assemble(t, func(*clock) replay.Store { return store(func() error { return answer }) })
 	answer = errors.New("the store is down")
 	d.judge(t,
 		deny("a client assertion", clientCredentials(d.proves("billing")), unavailable("replay_store_unavailable")),
@@ -207,8 +208,8 @@ func TestR3_a_store_that_does_not_answer_fails_the_request(t *testing.T) {
 }
 
 func TestR2_memory_is_bounded_and_refuses_rather_than_forgets(t *testing.T) {
-	d := assemble(t, func(c *clock) assertion.Once {
-		memory, err := assertion.NewMemory(c.now, 2)
+	d := assemble(t, func(c *clock) replay.Store {
+		memory, err := replay.NewMemory(c.now, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -229,8 +230,8 @@ func TestR2_memory_is_bounded_and_refuses_rather_than_forgets(t *testing.T) {
 }
 
 func TestR2_strangers_cannot_fill_the_memory(t *testing.T) {
-	d := assemble(t, func(c *clock) assertion.Once {
-		memory, err := assertion.NewMemory(c.now, 1)
+	d := assemble(t, func(c *clock) replay.Store {
+		memory, err := replay.NewMemory(c.now, 1)
 		if err != nil {
 			t.Fatal(err)
 		}

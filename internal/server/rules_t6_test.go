@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 
-	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/trace"
 )
@@ -128,11 +128,11 @@ func TestT6_the_trace_tells_what_could_not_be_decided_from_what_failed(t *testin
 		t.Errorf("our own keys:\n%s", diff)
 	}
 	var answer error
-	s := assemble(t, func(*clock) assertion.Once { return store(func() error { return answer }) })
+	s := assemble(t, func(*clock) replay.Store { return store(func() error { return answer }) })
 	for _, test := range []struct {
 		answer error
 		want   string
-	}{{errors.New("down"), "once: undecided"}, {assertion.Replayed{Purpose: assertion.ForClient}, "once: failed"}} {
+	}{{errors.New("down"), "once: undecided"}, {replay.Replayed{Purpose: replay.ForClient}, "once: failed"}} {
 		answer = test.answer
 		s.send(t, clientCredentials(s.proves("billing")))
 		if steps := s.trace(t); steps[len(steps)-1] != test.want || steps[len(steps)-2] != "draft: passed" {
@@ -194,7 +194,7 @@ func TestT6_a_refusal_that_nobody_decided_has_an_id_too(t *testing.T) {
 	d := follow(t, vaulted)
 	d.vault.disable(configurationSecret, "1")
 	d.clock.advance(ringFresh)
-	broken := assemble(t, func(*clock) assertion.Once { return store(func() error { panic("at the last check") }) })
+	broken := assemble(t, func(*clock) replay.Store { return store(func() error { panic("at the last check") }) })
 	for name, test := range map[string]struct {
 		deployment *deployment
 		status     int

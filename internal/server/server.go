@@ -16,12 +16,12 @@ import (
 	"strings"
 	"sync"
 
-	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/token"
 )
 
@@ -30,7 +30,7 @@ type Config struct {
 	Clients  *client.Registry
 	Grants   *grant.Grants
 	Policies *policy.Policies
-	Once     assertion.Once
+	Replay   replay.Store
 	Tokens   *token.Issuer
 	Keys     *keys.Set // what the JWK Set shows
 	Metadata Metadata
@@ -53,7 +53,7 @@ type Server struct {
 
 // New returns a server.
 func New(config Config) (*Server, error) {
-	if config.Clients == nil || config.Grants == nil || config.Policies == nil || config.Once == nil ||
+	if config.Clients == nil || config.Grants == nil || config.Policies == nil || config.Replay == nil ||
 		config.Tokens == nil || config.Keys == nil || config.Log == nil {
 		return nil, errors.New("server: a part is missing")
 	}

@@ -10,6 +10,7 @@ import (
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/token"
 	"example.com/countersign/internal/trace"
 )
@@ -74,14 +75,14 @@ func (s *Server) useOnce(ctx context.Context, decision policy.Decision) error {
 	if len(uses) == 0 {
 		return nil
 	}
-	err := s.config.Once.Use(ctx, uses)
-	replayed, isReplayed := errors.AsType[assertion.Replayed](err)
+	err := s.config.Replay.Use(ctx, uses)
+	replayed, isReplayed := errors.AsType[replay.Replayed](err)
 	switch {
 	case err == nil:
 		return nil
 	case !isReplayed:
 		return oauth.Unavailable("replay_store_unavailable", err)
-	case replayed.Purpose == assertion.ForClient:
+	case replayed.Purpose == replay.ForClient:
 		return &oauth.Error{Code: oauth.InvalidClient, Description: "client_assertion: " + assertion.ErrReplayed.Sentence, Reason: "client_assertion_replayed"}
 	default:
 		return &oauth.Error{Code: oauth.InvalidGrant, Description: "assertion: " + assertion.ErrReplayed.Sentence, Reason: "assertion_replayed"}

@@ -14,7 +14,7 @@ type parts map[partKey]any
 
 // partKey is what a part is made of.
 type partKey struct {
-	kind      string // "once", "ring", "shared", "public keys", "shared secret", "remote"
+	kind      string // "replay", "ring", "shared", "public keys", "shared secret", "remote"
 	place     string // the secret, folder or URL that it comes from
 	algorithm string
 	timing    keys.Timing // of rings

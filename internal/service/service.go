@@ -21,6 +21,7 @@ import (
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/trust"
 )
@@ -160,12 +161,12 @@ func (b *builder) build() (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	once, err := keep(b, partKey{kind: "once"}, func() (assertion.Once, error) { return assertion.NewMemory(b.Now, usesAtOnce) })
+	store, err := keep(b, partKey{kind: "replay"}, func() (replay.Store, error) { return replay.NewMemory(b.Now, usesAtOnce) })
 	if err != nil {
 		return nil, err
 	}
 	served, err := server.New(server.Config{
-		Clients: clients, Grants: grants, Policies: policies, Once: once, Tokens: tokens, Keys: own.set,
+		Clients: clients, Grants: grants, Policies: policies, Replay: store, Tokens: tokens, Keys: own.set,
 		Metadata: metadata(b.config, registrations),
 		RecToken: b.config.Troubleshooting.RecToken,
 		Version:  b.Version, Project: b.Project, Log: b.Log,

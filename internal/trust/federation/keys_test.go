@@ -12,6 +12,7 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/trust/federation"
 )
 
@@ -212,7 +213,7 @@ func TestF4_an_assertion_with_a_chain_is_verified_as_every_other(t *testing.T) {
 		presented, err := assertion.Parse(signed.signed(t))
 		must(t, err)
 		verified, err := verifier.Verify(t.Context(), presented, assertion.Profile{
-			Purpose: assertion.ForClient, Issuer: leaf, Keys: keys, Audiences: []string{"https://auth.example.com"},
+			Purpose: replay.ForClient, Issuer: leaf, Keys: keys, Audiences: []string{"https://auth.example.com"},
 			SoleAudience: true, MaxLifetime: time.Minute, IDRequired: true,
 		})
 		if verified.IsZero() != (err != nil) {

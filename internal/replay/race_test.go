@@ -1,6 +1,6 @@
 //go:build race
 
-package assertion_test
+package replay_test
 
 // slowdown is by how much the longest test is shortened: the race detector takes ten times as long.
 const slowdown = 10

@@ -1,5 +1,5 @@
 //go:build !race
 
-package assertion_test
+package replay_test
 
 const slowdown = 1

@@ -1,4 +1,4 @@
-package assertion_test
+package replay_test
 
 import (
 	"errors"
@@ -7,13 +7,13 @@ import (
 	"testing"
 	"time"
 
-	"example.com/countersign/internal/assertion"
-	"example.com/countersign/internal/assertion/oncetest"
+	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/replay/replaytest"
 )
 
-func TestMemory_is_a_Once(t *testing.T) {
-	oncetest.TestOnce(t, func(t *testing.T, now func() time.Time) assertion.Once {
-		memory, err := assertion.NewMemory(now, 1000)
+func TestMemory_is_a_Store(t *testing.T) {
+	replaytest.TestStore(t, func(t *testing.T, now func() time.Time) replay.Store {
+		memory, err := replay.NewMemory(now, 1000)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -22,10 +22,10 @@ func TestMemory_is_a_Once(t *testing.T) {
 }
 
 func TestNewMemory_refuses_what_cannot_remember(t *testing.T) {
-	for name, make := range map[string]func() (*assertion.Memory, error){
-		"no clock":          func() (*assertion.Memory, error) { return assertion.NewMemory(nil, 1) },
-		"no capacity":       func() (*assertion.Memory, error) { return assertion.NewMemory(time.Now, 0) },
-		"negative capacity": func() (*assertion.Memory, error) { return assertion.NewMemory(time.Now, -1) },
+	for name, make := range map[string]func() (*replay.Memory, error){
+		"no clock":          func() (*replay.Memory, error) { return replay.NewMemory(nil, 1) },
+		"no capacity":       func() (*replay.Memory, error) { return replay.NewMemory(time.Now, 0) },
+		"negative capacity": func() (*replay.Memory, error) { return replay.NewMemory(time.Now, -1) },
 	} {
 		if memory, err := make(); err == nil || memory != nil {
 			t.Errorf("%s: %v, %v", name, memory, err)
@@ -33,9 +33,11 @@ func TestNewMemory_refuses_what_cannot_remember(t *testing.T) {
 	}
 }
 
+var epoch = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
 // remembering is a memory whose clock the test moves.
 type remembering struct {
-	*assertion.Memory
+	*replay.Memory
 	now time.Time
 }
 
@@ -43,7 +45,7 @@ func remember(t testing.TB, capacity int) *remembering {
 	t.Helper()
 	r := &remembering{now: epoch}
 	var err error
-	if r.Memory, err = assertion.NewMemory(func() time.Time { return r.now }, capacity); err != nil {
+	if r.Memory, err = replay.NewMemory(func() time.Time { return r.now }, capacity); err != nil {
 		t.Fatal(err)
 	}
 	return r
@@ -52,9 +54,9 @@ func remember(t testing.TB, capacity int) *remembering {
 // use uses assertions that live for so long from now on.
 func (r *remembering) use(t testing.TB, lifetime time.Duration, ids ...string) error {
 	t.Helper()
-	var uses []assertion.Use
+	var uses []replay.Use
 	for _, id := range ids {
-		uses = append(uses, assertion.Use{Purpose: assertion.ForGrant, Party: "p", ID: id, Until: r.now.Add(lifetime)})
+		uses = append(uses, replay.Use{Purpose: replay.ForGrant, Party: "p", ID: id, Until: r.now.Add(lifetime)})
 	}
 	return r.Use(t.Context(), uses)
 }
@@ -80,15 +82,15 @@ func TestMemory_that_is_full_refuses_and_forgets_nothing(t *testing.T) {
 	for _, id := range numbered("a", 99) {
 		r.expect(t, nil, time.Hour, id)
 	}
-	r.expect(t, assertion.ErrFull, time.Hour, "two", "more")
+	r.expect(t, replay.ErrFull, time.Hour, "two", "more")
 	r.expect(t, nil, time.Hour, "one more")
 	for range 1000 {
-		r.expect(t, assertion.ErrFull, time.Hour, "too many")
+		r.expect(t, replay.ErrFull, time.Hour, "too many")
 	}
 	r.now = r.now.Add(time.Hour - 1)
-	r.expect(t, assertion.ErrFull, time.Hour, "too many")
+	r.expect(t, replay.ErrFull, time.Hour, "too many")
 	for _, id := range append(numbered("a", 99), "one more") {
-		r.expect(t, assertion.ErrReplayed, time.Hour, id)
+		r.expect(t, replay.ErrReplayed, time.Hour, id)
 	}
 }
 
@@ -98,9 +100,9 @@ func TestMemory_that_was_full_takes_more_when_the_first_have_expired(t *testing.
 	r.expect(t, nil, time.Hour, numbered("long ", 50)...)
 	r.now = r.now.Add(2 * time.Minute)
 	r.expect(t, nil, time.Hour, numbered("new ", 50)...)
-	r.expect(t, assertion.ErrFull, time.Hour, "too many")
+	r.expect(t, replay.ErrFull, time.Hour, "too many")
 	for _, id := range append(numbered("long ", 50), numbered("new ", 50)...) {
-		r.expect(t, assertion.ErrReplayed, time.Hour, id)
+		r.expect(t, replay.ErrReplayed, time.Hour, id)
 	}
 }
 
@@ -118,7 +120,7 @@ func TestMemory_forgets_a_little_with_each_call_and_in_the_end_everything(t *tes
 			}
 			r.now = r.now.Add(25 * time.Hour)
 			all := numbered("all at once ", many)
-			r.expect(t, assertion.ErrFull, time.Hour, all...)
+			r.expect(t, replay.ErrFull, time.Hour, all...)
 			calls := 1
 			for ; r.use(t, time.Hour, all...) != nil; calls++ {
 				if calls > 100 {
@@ -156,7 +158,7 @@ func TestMemory_has_no_end_of_expiring_uses_in_bounded_space(t *testing.T) {
 	if grown := heap() - before; grown > alive*200 {
 		t.Errorf("the heap has grown by %d bytes, %d for each that is remembered", grown, grown/alive)
 	}
-	r.expect(t, assertion.ErrReplayed, lifetime, fmt.Sprint(uses-1))
+	r.expect(t, replay.ErrReplayed, lifetime, fmt.Sprint(uses-1))
 	runtime.KeepAlive(r)
 }
 
@@ -166,7 +168,7 @@ func TestMemory_whose_clock_was_ahead_for_a_while_forgets_what_came_later(t *tes
 	r.expect(t, nil, time.Minute, "ahead")
 	r.now = r.now.Add(-time.Hour)
 	r.expect(t, nil, time.Minute, numbered("back ", 99)...)
-	r.expect(t, assertion.ErrFull, time.Minute, "too many")
+	r.expect(t, replay.ErrFull, time.Minute, "too many")
 	r.now = r.now.Add(2 * time.Hour)
 	r.expect(t, nil, time.Minute, numbered("new ", 100)...)
 }
@@ -180,7 +182,7 @@ func TestMemory_after_a_night_without_calls_is_as_good_as_new(t *testing.T) {
 			t.Fatalf("use %d: %v", i, err)
 		}
 	}
-	r.expect(t, assertion.ErrReplayed, time.Hour, "morning 999")
+	r.expect(t, replay.ErrReplayed, time.Hour, "morning 999")
 }
 
 func BenchmarkMemory(b *testing.B) {

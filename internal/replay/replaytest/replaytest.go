@@ -1,5 +1,5 @@
-// Package oncetest holds every implementation of [assertion.Once] to its promises (protocol R1, R2).
-package oncetest
+// Package replaytest holds every implementation of [replay.Store] to its promises (protocol R1, R2).
+package replaytest
 
 import (
 	"errors"
@@ -10,11 +10,11 @@ import (
 	"testing"
 	"time"
 
-	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/replay"
 )
 
-// TestOnce runs the suite. make returns an empty Once that goes by the clock now, which only moves between two calls.
-func TestOnce(t *testing.T, make func(t *testing.T, now func() time.Time) assertion.Once) {
+// TestStore runs the suite. make returns an empty Store that goes by the clock now, which only moves between two calls.
+func TestStore(t *testing.T, make func(t *testing.T, now func() time.Time) replay.Store) {
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, *subject)
@@ -61,32 +61,32 @@ func (c *clock) set(now time.Time) {
 
 // subject is what is tested.
 type subject struct {
-	once  assertion.Once
+	store replay.Store
 	clock *clock
 }
 
 func (s *subject) wait(period time.Duration) { s.clock.set(s.clock.read().Add(period)) }
 
 // use returns a use that expires in ten minutes.
-func (s *subject) use(id string) assertion.Use {
-	return assertion.Use{
-		Purpose: assertion.ForGrant, Party: "https://issuer.example", ID: id,
+func (s *subject) use(id string) replay.Use {
+	return replay.Use{
+		Purpose: replay.ForGrant, Party: "https://issuer.example", ID: id,
 		Until: s.clock.read().Add(10 * time.Minute),
 	}
 }
 
-func (s *subject) passes(t *testing.T, uses ...assertion.Use) {
+func (s *subject) passes(t *testing.T, uses ...replay.Use) {
 	t.Helper()
-	if err := s.once.Use(t.Context(), uses); err != nil {
+	if err := s.store.Use(t.Context(), uses); err != nil {
 		t.Errorf("Use(%v) = %v; want it to pass", uses, err)
 	}
 }
 
-func (s *subject) replays(t *testing.T, uses ...assertion.Use) {
+func (s *subject) replays(t *testing.T, uses ...replay.Use) {
 	t.Helper()
-	err := s.once.Use(t.Context(), uses)
-	_, says := errors.AsType[assertion.Replayed](err)
-	if !says || !errors.Is(err, assertion.ErrReplayed) {
+	err := s.store.Use(t.Context(), uses)
+	_, says := errors.AsType[replay.Replayed](err)
+	if !says || !errors.Is(err, replay.ErrReplayed) {
 		t.Errorf("Use(%v) = %v; want a Replayed", uses, err)
 	}
 }
@@ -102,14 +102,14 @@ func firstUse(t *testing.T, s *subject) {
 
 func replayedPurpose(t *testing.T, s *subject) {
 	forClient, forGrant := s.use("a"), s.use("a")
-	forClient.Purpose = assertion.ForClient
+	forClient.Purpose = replay.ForClient
 	s.passes(t, forClient)
 	s.passes(t, forGrant)
-	for _, want := range []assertion.Use{forClient, forGrant} {
+	for _, want := range []replay.Use{forClient, forGrant} {
 		other := s.use("new " + string(want.Purpose))
-		for _, uses := range [][]assertion.Use{{want}, {other, want}, {want, other}} {
-			err := s.once.Use(t.Context(), uses)
-			if replayed, says := errors.AsType[assertion.Replayed](err); !says || replayed.Purpose != want.Purpose {
+		for _, uses := range [][]replay.Use{{want}, {other, want}, {want, other}} {
+			err := s.store.Use(t.Context(), uses)
+			if replayed, says := errors.AsType[replay.Replayed](err); !says || replayed.Purpose != want.Purpose {
 				t.Errorf("Use(%v) = %#v; want a replay for %q", uses, err, want.Purpose)
 			}
 		}
@@ -160,8 +160,8 @@ func reuse(t *testing.T, s *subject) {
 // distinct aims at the ways in which three texts become one name: joined, folded, normalised, cut off, escaped.
 func distinct(t *testing.T, s *subject) {
 	long := strings.Repeat("x", 12<<10)
-	var uses []assertion.Use
-	for _, purpose := range []assertion.Purpose{assertion.ForClient, assertion.ForGrant, "", "grantclient"} {
+	var uses []replay.Use
+	for _, purpose := range []replay.Purpose{replay.ForClient, replay.ForGrant, "", "grantclient"} {
 		for _, parts := range [][2]string{
 			{"a", "b"}, {"ab", ""}, {"", "ab"}, {"b", "a"}, {"a", "b "}, {"a ", "b"}, {"a", " b"},
 			{"a", "B"}, {"A", "b"}, {"a/b", "c"}, {"a", "b/c"}, {"a", "b\x00"}, {"a\x00", "b"}, {"a", "\x00b"}, {"a", "b\n"},
@@ -171,16 +171,16 @@ func distinct(t *testing.T, s *subject) {
 			{"a", long}, {"a", long + "y"}, {"a", "y" + long}, {"a" + long, ""},
 			{"client", "grant"}, {"grant", "client"},
 		} {
-			uses = append(uses, assertion.Use{Purpose: purpose, Party: parts[0], ID: parts[1], Until: s.use("").Until})
+			uses = append(uses, replay.Use{Purpose: purpose, Party: parts[0], ID: parts[1], Until: s.use("").Until})
 		}
 	}
 	for _, use := range uses {
-		if err := s.once.Use(t.Context(), []assertion.Use{use}); err != nil {
+		if err := s.store.Use(t.Context(), []replay.Use{use}); err != nil {
 			t.Errorf("%q, %.20q, %.20q: %v", use.Purpose, use.Party, use.ID, err)
 		}
 	}
 	for _, use := range uses {
-		if err := s.once.Use(t.Context(), []assertion.Use{use}); !errors.Is(err, assertion.ErrReplayed) {
+		if err := s.store.Use(t.Context(), []replay.Use{use}); !errors.Is(err, replay.ErrReplayed) {
 			t.Errorf("%q, %.20q, %.20q again: %v", use.Purpose, use.Party, use.ID, err)
 		}
 	}
@@ -231,7 +231,7 @@ func jumpAhead(t *testing.T, s *subject) {
 }
 
 // together calls f from many goroutines at the same time and returns how many calls returned nil.
-func (s *subject) together(t *testing.T, calls int, uses func(call int) []assertion.Use) int {
+func (s *subject) together(t *testing.T, calls int, uses func(call int) []replay.Use) int {
 	t.Helper()
 	var passed atomic.Int64
 	var all sync.WaitGroup
@@ -240,10 +240,10 @@ func (s *subject) together(t *testing.T, calls int, uses func(call int) []assert
 		list := uses(call)
 		all.Go(func() {
 			<-start
-			switch err := s.once.Use(t.Context(), list); {
+			switch err := s.store.Use(t.Context(), list); {
 			case err == nil:
 				passed.Add(1)
-			case !errors.Is(err, assertion.ErrReplayed):
+			case !errors.Is(err, replay.ErrReplayed):
 				t.Errorf("call %d: %v", call, err)
 			}
 		})
@@ -256,7 +256,7 @@ func (s *subject) together(t *testing.T, calls int, uses func(call int) []assert
 func simultaneous(t *testing.T, s *subject) {
 	for round := range 10 {
 		use := s.use(fmt.Sprint(round))
-		if passed := s.together(t, 100, func(int) []assertion.Use { return []assertion.Use{use} }); passed != 1 {
+		if passed := s.together(t, 100, func(int) []replay.Use { return []replay.Use{use} }); passed != 1 {
 			t.Errorf("%d of 100 passed", passed)
 		}
 	}
@@ -265,17 +265,17 @@ func simultaneous(t *testing.T, s *subject) {
 func simultaneousPairs(t *testing.T, s *subject) {
 	for round := range 10 {
 		shared := s.use(fmt.Sprint("shared ", round))
-		own := func(call int) assertion.Use { return s.use(fmt.Sprint("own ", round, " ", call)) }
-		passed := s.together(t, 50, func(call int) []assertion.Use {
+		own := func(call int) replay.Use { return s.use(fmt.Sprint("own ", round, " ", call)) }
+		passed := s.together(t, 50, func(call int) []replay.Use {
 			if call%2 == 0 {
-				return []assertion.Use{shared, own(call)}
+				return []replay.Use{shared, own(call)}
 			}
-			return []assertion.Use{own(call), shared}
+			return []replay.Use{own(call), shared}
 		})
 		if passed != 1 {
 			t.Errorf("%d of 50 passed", passed)
 		}
-		kept := s.together(t, 50, func(call int) []assertion.Use { return []assertion.Use{own(call)} })
+		kept := s.together(t, 50, func(call int) []replay.Use { return []replay.Use{own(call)} })
 		if kept != 49 {
 			t.Errorf("%d of the 49 that lost can be used", kept)
 		}
@@ -283,8 +283,8 @@ func simultaneousPairs(t *testing.T, s *subject) {
 }
 
 func simultaneousDifferent(t *testing.T, s *subject) {
-	uses := func(call int) []assertion.Use {
-		return []assertion.Use{s.use(fmt.Sprint(call)), s.use(fmt.Sprint(-call - 1))}
+	uses := func(call int) []replay.Use {
+		return []replay.Use{s.use(fmt.Sprint(call)), s.use(fmt.Sprint(-call - 1))}
 	}
 	if passed := s.together(t, 100, uses); passed != 100 {
 		t.Errorf("%d of 100 passed", passed)

@@ -1,4 +1,4 @@
-package assertion
+package replay
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Memory is a [Once] for one instance. It is exact until it is full, and then it refuses rather than forgets.
+// Memory is a [Store] for one instance. It is exact until it is full, and then it refuses rather than forgets.
 type Memory struct {
 	now      func() time.Time
 	capacity int
@@ -35,7 +35,7 @@ const forgetAtOnce = 256
 // NewMemory returns an empty memory for at most capacity uses at a time.
 func NewMemory(now func() time.Time, capacity int) (*Memory, error) {
 	if now == nil || capacity < 1 {
-		return nil, fmt.Errorf("assertion: want a clock and a capacity of at least 1, not %d", capacity)
+		return nil, fmt.Errorf("replay: want a clock and a capacity of at least 1, not %d", capacity)
 	}
 	memory := &Memory{
 		now:      now,
@@ -48,7 +48,7 @@ func NewMemory(now func() time.Time, capacity int) (*Memory, error) {
 	return memory, nil
 }
 
-// Use implements [Once].
+// Use implements [Store].
 func (m *Memory) Use(_ context.Context, uses []Use) error {
 	prints := make([]fingerprint, len(uses))
 	for i, use := range uses {
