@@ -1,6 +1,6 @@
 package oauth
 
-// Code is an error code of a token response (RFC 6749 §5.2, RFC 8707 §2).
+// Code is an error code of a token response (RFC 6749 §5.2, RFC 8707 §2, RFC 9449 §5).
 type Code string
 
 // The codes that this server answers with.
@@ -12,6 +12,8 @@ const (
 	UnsupportedGrantType Code = "unsupported_grant_type"
 	InvalidScope         Code = "invalid_scope"
 	InvalidTarget        Code = "invalid_target"
+	InvalidDPoPProof     Code = "invalid_dpop_proof"
+	UseDPoPNonce         Code = "use_dpop_nonce" // the same with the nonce that the answer brings will do (RFC 9449 §8)
 
 	// TemporarilyUnavailable says that a dependency is down: try again (protocol T7).
 	TemporarilyUnavailable Code = "temporarily_unavailable"

@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"crypto/x509"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,6 +16,10 @@ const maxAssertion = 16 << 10
 type Form struct {
 	Parameters    url.Values // of the body alone (protocol T2)
 	Authorization []string   // every Authorization header
+	Proofs        []string   // every DPoP header
+	// Certificates are those of the TLS client, its own first, then what leads to its issuer (RFC 8705). None: it showed
+	// none, or nobody who is believed says so.
+	Certificates []*x509.Certificate
 }
 
 // TokenRequest is a token request (RFC 6749 §4) that is well formed: each parameter is there at most once, and there
@@ -28,9 +33,13 @@ type TokenRequest struct {
 
 	// Method is how the client tries to authenticate: NoAuthentication, ClientSecretBasic, ClientSecretPost, or
 	// PrivateKeyJWT, which stands for both methods that use a client assertion, since a request does not tell them apart.
+	// Nor does it tell whether a certificate is meant to authenticate: with NoAuthentication the registration says so.
 	Method          string
 	ClientSecret    Secret
 	ClientAssertion Secret
+
+	Proof        Secret              // the DPoP proof (RFC 9449 §4); zero: there is none
+	Certificates []*x509.Certificate // as in Form. They prove who the client is only where it is registered for that
 
 	Trace *trace.Record // records what becomes of the request; nil: nobody does. It is no part of the request
 
@@ -47,9 +56,10 @@ func ParseTokenRequest(form Form) (TokenRequest, error) {
 		return TokenRequest{}, err
 	}
 	request := TokenRequest{
-		GrantType: form.Parameters.Get("grant_type"),
-		Assertion: NewSecret(form.Parameters.Get("assertion")),
-		parsed:    true,
+		GrantType:    form.Parameters.Get("grant_type"),
+		Assertion:    NewSecret(form.Parameters.Get("assertion")),
+		Certificates: form.Certificates,
+		parsed:       true,
 	}
 	if request.GrantType == "" {
 		return TokenRequest{}, malformed("grant_type_missing", "grant_type is missing")
@@ -64,10 +74,27 @@ func ParseTokenRequest(form Form) (TokenRequest, error) {
 	if request.Resource, err = parseResources(form.Parameters["resource"]); err != nil {
 		return TokenRequest{}, err
 	}
+	if request.Proof, err = parseProof(form.Proofs); err != nil {
+		return TokenRequest{}, err
+	}
 	if err := request.parseCredentials(form); err != nil {
 		return TokenRequest{}, err
 	}
 	return request, nil
+}
+
+// parseProof holds RFC 9449 §4.3 item 1.
+func parseProof(headers []string) (Secret, error) {
+	switch {
+	case len(headers) == 0:
+		return Secret{}, nil
+	case len(headers) > 1:
+		return Secret{}, &Error{Code: InvalidDPoPProof, Description: "there is more than one DPoP header", Reason: "dpop_repeated"}
+	case headers[0] == "":
+		return Secret{}, &Error{Code: InvalidDPoPProof, Description: "the DPoP header is empty", Reason: "dpop_empty"}
+	default:
+		return NewSecret(headers[0]), nil
+	}
 }
 
 // refuseRepeated holds protocol T3. Only resource may come more than once (RFC 8707 §2).
