@@ -23,6 +23,10 @@ type Config struct {
 	SigningKeys     SigningKeys   // the rings of our own keys, which sign access tokens
 	AccessTokens    AccessTokens  // what holds for every access token unless a rule or resource says otherwise
 	ClockSkew       time.Duration // the clock difference that is forgiven; 10 s unless set, 60 s at most
+	Profile         string        // ProfileFAPI2, or empty: that holds for every client
+	Replay          Replay        // where what was used once is remembered
+	DPoP            DPoP          // what holds for every DPoP proof
+	MutualTLS       MutualTLS     // who says which certificate a client has; its zero value: nobody does
 	Troubleshooting Troubleshooting
 	Resources       []Resource // the APIs that tokens are for; at least one
 	Clients         []Client
@@ -69,6 +73,8 @@ type Resource struct {
 	ID           string              // absolute URI without fragment: the resource parameter and the token's aud (RFC 8707 §2)
 	Scopes       []string            // every scope that this API knows; at least one
 	AccessTokens ResourceAccessToken // how this API wants its tokens; the zero value is the normal way
+	DPoPRequired bool                // dpop: required — this API takes only tokens that are bound to a DPoP key
+	MTLSRequired bool                // mtls: required — this API takes only tokens that are bound to a certificate
 }
 
 // ResourceAccessToken is the explicit exception for an API that needs another algorithm than the first ring's, or that
@@ -79,13 +85,15 @@ type ResourceAccessToken struct {
 	SharedSecret string // projects/P/secrets/S, set exactly where Algorithm is HS256, HS384 or HS512
 }
 
-// The ways a client can authenticate (RFC 6749 §2.3, OpenID Connect Core §9).
+// The ways a client can authenticate (RFC 6749 §2.3, OpenID Connect Core §9, RFC 8705 §2).
 const (
-	PrivateKeyJWT     = "private_key_jwt"
-	ClientSecretJWT   = "client_secret_jwt"
-	ClientSecretBasic = "client_secret_basic"
-	ClientSecretPost  = "client_secret_post"
-	NoAuthentication  = "none"
+	PrivateKeyJWT           = "private_key_jwt"
+	ClientSecretJWT         = "client_secret_jwt"
+	ClientSecretBasic       = "client_secret_basic"
+	ClientSecretPost        = "client_secret_post"
+	TLSClientAuth           = "tls_client_auth"
+	SelfSignedTLSClientAuth = "self_signed_tls_client_auth"
+	NoAuthentication        = "none"
 )
 
 // The grants that a client can be registered for, by their grant_type values.
@@ -99,8 +107,12 @@ type Client struct {
 	At              Position
 	ID              string
 	Disabled        bool            // refuse it as if it were unknown
+	Profile         string          // ProfileFAPI2, or empty: what holds for the whole server, see Config.FAPI2
 	Authentication  string          // exactly one method
-	Keys            Keys            // what verifies its assertions; with none it can only bring those of others
+	CertificateName CertificateName // whom its certificate must name; set exactly with TLSClientAuth
+	DPoPRequired    bool            // dpop: required — it gets only tokens that are bound to a DPoP key
+	MTLSRequired    bool            // mtls: required — it gets only tokens that are bound to its certificate
+	Keys            Keys            // what verifies its assertions or certificate; with none it can only bring those of others
 	Secrets         []SecretHash    // one or two hashes, for client_secret_basic and client_secret_post
 	ClientAssertion ClientAssertion // how its client assertions look
 	Grants          []string        // grant_type values; at least one
