@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"example.com/countersign/internal/refresh"
 )
 
 func TestGet_shares_one_load_among_a_thousand_callers(t *testing.T) {
@@ -29,6 +32,46 @@ func TestGet_shares_one_load_among_a_thousand_callers(t *testing.T) {
 				}
 				all.Wait()
 				wantLoads(t, from, 1)
+			})
+		})
+	}
+}
+
+// A caller can be held up between its look at the value and its load, for as long as another's load takes.
+func TestGet_does_not_load_again_what_was_loaded_since_it_looked(t *testing.T) {
+	for name, age := range map[string]time.Duration{"in the last quarter": 50 * time.Second, "too old": 2 * time.Minute} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				from := &source{takes: time.Millisecond}
+				var hold atomic.Bool
+				held := make(chan struct{})
+				value := follow(t, from, func(c *refresh.Config[int]) {
+					c.Now = func() time.Time {
+						now := time.Now()
+						if hold.CompareAndSwap(true, false) {
+							<-held
+						}
+						return now
+					}
+				})
+				want(t, value, 1)
+				time.Sleep(age)
+				hold.Store(true)
+				var slow sync.WaitGroup
+				slow.Go(func() {
+					if got, err := value.Get(t.Context()); got < 1 || err != nil {
+						t.Errorf("got %d, %v", got, err)
+					}
+				})
+				synctest.Wait()
+				if _, err := value.Get(t.Context()); err != nil {
+					t.Error(err)
+				}
+				time.Sleep(time.Second)
+				close(held)
+				slow.Wait()
+				time.Sleep(time.Second)
+				wantLoads(t, from, 2)
 			})
 		})
 	}

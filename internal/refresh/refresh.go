@@ -85,7 +85,7 @@ func New[T any](config Config[T]) (*Value[T], error) {
 // Start begins the first load and does not wait for it, so that it overlaps whatever else a start does.
 func (v *Value[T]) Start() {
 	if v.current.Load() == nil {
-		v.load()
+		v.load(nil)
 	}
 }
 
@@ -100,17 +100,17 @@ func (v *Value[T]) Get(ctx context.Context) (T, error) {
 		case age < current.fresh*3/4:
 			return current.value, nil
 		case age < current.fresh:
-			v.loadBehind(now)
+			v.loadBehind(now, current)
 			return current.value, nil
 		}
 	case v.config.Initial != nil && now.Before(v.config.InitialUntil):
-		v.loadBehind(now)
+		v.loadBehind(now, current)
 		return *v.config.Initial, nil
 	}
 	if v.failedLately(now) {
 		return v.lastGood(now)
 	}
-	return v.wait(ctx, now)
+	return v.wait(ctx, now, current)
 }
 
 // Latest returns the last good value, however old, and whether there is one. It loads nothing.
@@ -130,12 +130,12 @@ func (v *Value[T]) Reload(ctx context.Context, least time.Duration) (T, error) {
 	if v.failedLately(now) || current != nil && within(now, current.at, least) || failed != nil && within(now, failed.began, least) {
 		return v.lastGood(now)
 	}
-	return v.wait(ctx, now)
+	return v.wait(ctx, now, current)
 }
 
 // wait waits for a load that can tell what the source has at the time of asking. One that should have ended before
 // cannot: it stood still with its instance, between two requests, and what it brings is as old as its beginning.
-func (v *Value[T]) wait(ctx context.Context, asked time.Time) (T, error) {
+func (v *Value[T]) wait(ctx context.Context, asked time.Time, seen *loaded[T]) (T, error) {
 	var impatient <-chan time.Time
 	if _, err := v.lastGood(asked); err == nil {
 		timer := time.NewTimer(v.config.Patience)
@@ -144,8 +144,9 @@ func (v *Value[T]) wait(ctx context.Context, asked time.Time) (T, error) {
 	}
 	for {
 		select {
-		case result := <-v.load():
+		case result := <-v.load(seen):
 			if began := result.Val.(time.Time); asked.Sub(began) > v.config.Timeout {
+				seen = v.current.Load()
 				continue
 			}
 			return v.lastGood(v.config.Now())
@@ -179,16 +180,19 @@ func (v *Value[T]) lastGood(now time.Time) (T, error) {
 }
 
 // loadBehind begins a load for those who come later, unless the source is at rest.
-func (v *Value[T]) loadBehind(now time.Time) {
+func (v *Value[T]) loadBehind(now time.Time, seen *loaded[T]) {
 	if !v.failedLately(now) {
-		v.load()
+		v.load(seen)
 	}
 }
 
-// load joins the load under way, or begins one. It does not end with the request that began it, since others wait too.
-// The result is when it began.
-func (v *Value[T]) load() <-chan singleflight.Result {
+// load joins the load under way, or begins one unless another has ended since the caller has seen what there was. It
+// does not end with the request that began it, since others wait too. The result is when it began.
+func (v *Value[T]) load(seen *loaded[T]) <-chan singleflight.Result {
 	return v.flight.DoChan("", func() (any, error) {
+		if current := v.current.Load(); current != seen {
+			return current.at, nil
+		}
 		began := v.config.Now()
 		value, fresh, err := v.fetch()
 		if err == nil {
