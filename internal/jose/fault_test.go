@@ -14,7 +14,7 @@ func TestT6_sentences_can_stand_in_error_description(t *testing.T) {
 	faults := append([]*jose.Fault{
 		jose.ErrTooLong, jose.ErrEncrypted, jose.ErrCompact, jose.ErrHeader, jose.ErrCritical, jose.ErrUnencoded, jose.ErrNested,
 		jose.ErrAlgorithm, jose.ErrClaimType, jose.ErrJSON, jose.ErrSignature, jose.ErrNoKey, jose.ErrKeyNotDefinite,
-		jose.ErrNoTrustChain, jose.ErrTrustChain,
+		jose.ErrNoTrustChain, jose.ErrTrustChain, jose.ErrNoProofKey, jose.ErrProofKeyAlgorithm,
 	}, keyFaults...)
 	description := regexp.MustCompile(`\A[\x20-\x21\x23-\x5B\x5D-\x7E]{10,250}\z`) // RFC 6749 §5.2
 	reason := regexp.MustCompile(`\A[a-z0-9]+(?:_[a-z0-9]+)*\z`)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"example.com/countersign/internal/jose"
 )
 
@@ -280,6 +282,67 @@ func FuzzParseSigningKey(f *testing.F) {
 			if again, err := jose.ParseSigningKey(written, key.Algorithm()); err != nil || again.ID() != key.ID() {
 				t.Fatalf("%v became %v, %v", key, again, err)
 			}
+		}
+	})
+}
+
+// Whatever is accepted is accepted as a JWT too, and its key as that of a JWK Set, where it is the same key.
+func FuzzParseProof(f *testing.F) {
+	for _, algorithm := range jose.AsymmetricAlgorithms() {
+		proof, err := signingKey(f, algorithm).SignProof("dpop+jwt", []byte(`{"jti":"1","htm":"POST","iat":1764000000}`))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(proof)
+	}
+	for _, seed := range fixtures(f, "rfc") {
+		f.Add(strings.TrimSpace(string(seed)))
+	}
+	f.Add(withKey(jose.ES256, ecJWK(`,"d":"AA"`)))
+	f.Add(withKey(jose.EdDSA, okpJWK(`,"use":"sig","key_ops":["verify"],"alg":"Ed25519"`)))
+	f.Fuzz(func(t *testing.T, text string) {
+		proof, err := jose.ParseProof(text)
+		if err != nil {
+			if fault := new(jose.Fault); proof.Thumbprint() != "" || !errors.As(err, &fault) {
+				t.Fatalf("%v beside %v", proof, err)
+			}
+			return
+		}
+		token, err := jose.Parse(text)
+		if err != nil || token.Algorithm != proof.Algorithm() || !cmp.Equal(token.Unverified().All(), proof.Unverified().All()) {
+			t.Fatalf("as a JWT: %+v, %v", token, err)
+		}
+		first, _, _ := strings.Cut(text, ".")
+		decoded, err := base64.RawURLEncoding.DecodeString(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var header map[string]json.RawMessage
+		var jwk map[string]any
+		if err := json.Unmarshal(decoded, &header); err != nil {
+			t.Fatal(err)
+		}
+		if err := json.Unmarshal(header["jwk"], &jwk); err != nil {
+			t.Fatal(err)
+		}
+		essential := map[string]any{}
+		for _, name := range []string{"kty", "crv", "x", "y", "n", "e", "use", "d", "p", "q", "k", "priv"} {
+			if value, present := jwk[name]; present {
+				essential[name] = value
+			}
+		}
+		set, err := json.Marshal(map[string]any{"keys": []any{essential}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, rejected, err := jose.ParseKeySet(set, proof.Algorithm())
+		if err != nil || len(keys) != 1 || keys[0].ID() != proof.Thumbprint() || keys[0].Algorithm() != proof.Algorithm() {
+			t.Fatalf("in a set: %v, %v, %v", keys, rejected, err)
+		}
+		if claims, err := token.Verify(keys[0]); (claims.All() == nil) != (err != nil) {
+			t.Fatalf("%v, %v", claims, err)
+		} else if _, same := proof.Verify(); (err == nil) != (same == nil) {
+			t.Fatalf("%v by the key of the set, %v by that of the proof", err, same)
 		}
 	})
 }

@@ -16,14 +16,19 @@ type jwkMembers struct {
 	id        string    // kid; empty: none
 }
 
-// readMembers reads a JWK that is to be used for operation, "sign" or "verify". jwx compares kty without regard to
-// case, so that it must be there is asked here. A private key that is to verify is called that before anything else is
-// said of it.
+// readMembers is membersOf for a text.
 func readMembers(text []byte, operation string) (jwkMembers, error) {
 	object, err := decodeObject(text)
 	if err != nil {
 		return jwkMembers{}, ErrKeyMember
 	}
+	return membersOf(object, operation)
+}
+
+// membersOf reads a JWK that is to be used for operation, "sign" or "verify". jwx compares kty without regard to
+// case, so that it must be there is asked here. A private key that is to verify is called that before anything else is
+// said of it.
+func membersOf(object map[string]any, operation string) (jwkMembers, error) {
 	var members jwkMembers
 	var keyType, algorithm, use string
 	for _, member := range []struct {

@@ -181,7 +181,10 @@ func (k SigningKey) Sign(typ string, claims []byte) (string, error) {
 	if k.IsZero() {
 		return "", ErrKeyType
 	}
-	header := k.header + member("typ", typ) + `}`
+	return k.sign(k.header+member("typ", typ)+`}`, claims)
+}
+
+func (k SigningKey) sign(header string, claims []byte) (string, error) {
 	encoding := base64.RawURLEncoding
 	token := make([]byte, 0, encoding.EncodedLen(len(header))+encoding.EncodedLen(len(claims))+100)
 	token = encoding.AppendEncode(token, []byte(header))

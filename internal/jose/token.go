@@ -32,6 +32,7 @@ type Token struct {
 	signature  []byte
 	trustChain any // as it is in the header
 	chained    bool
+	key        any // jwk, as it is in the header; nil: none
 }
 
 // Parse takes a compact JWS apart. It decides everything that can be decided without a key (protocol A1, A4, A6);
@@ -133,8 +134,9 @@ func (t *Token) parseHeader(part string) error {
 		return ErrNested
 	}
 	// jwk, jku, x5u, x5c are not looked at: a header never supplies a key (protocol A4). A trust_chain is kept for the
-	// one who asks for it.
+	// one who asks for it, and a jwk for ParseProof, where it shows that the sender has this key, and nothing more.
 	t.trustChain, t.chained = header["trust_chain"]
+	t.key = header["jwk"]
 	t.Algorithm = algorithmOf(algorithm)
 	if !t.Algorithm.Known() {
 		return ErrAlgorithm

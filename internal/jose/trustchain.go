@@ -11,10 +11,10 @@ var (
 )
 
 // TrustChain returns the trust_chain header parameter (OpenID Federation 1.0 §4.3): compact JWS, that of the entity
-// itself first, of which nothing has been looked at. It is the one way in which a header leads to a key (protocol A4,
-// F4), and only for whoever asks: a JWT whose header has something else there is as good as any other where nobody
-// does. Each statement is shorter than the JWT, which has 16 KiB at most. The error is ErrNoTrustChain or
-// ErrTrustChain.
+// itself first, of which nothing has been looked at. It is one of the two ways in which a header leads to a key (protocol
+// A4, F4; the other is a [Proof]), and only for whoever asks: a JWT whose header has something else there is as good as
+// any other where nobody does. Each statement is shorter than the JWT, which has 16 KiB at most. The error is
+// ErrNoTrustChain or ErrTrustChain.
 func (t *Token) TrustChain() ([]string, error) {
 	if !t.chained {
 		return nil, ErrNoTrustChain

@@ -2,13 +2,11 @@ package jose
 
 import (
 	"crypto"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 
-	"github.com/lestrrat-go/jwx/v2/jwk"
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
@@ -97,19 +95,6 @@ func newVerificationKey(material any, algorithm Algorithm, id string) (Verificat
 		return VerificationKey{}, fmt.Errorf("making a verifier for %s: %w", algorithm, err)
 	}
 	return VerificationKey{algorithm: algorithm, id: id, material: hide(material), verifier: verifier}, nil
-}
-
-// thumbprint is the RFC 7638 thumbprint of a public key with SHA-256, in base64url.
-func thumbprint(public any) (string, error) {
-	key, err := jwk.FromRaw(public)
-	if err != nil {
-		return "", ErrKeyType
-	}
-	sum, err := key.Thumbprint(crypto.SHA256)
-	if err != nil {
-		return "", fmt.Errorf("computing a thumbprint: %w", err)
-	}
-	return base64.RawURLEncoding.EncodeToString(sum), nil
 }
 
 // KeySet is the verification keys of one party.
