@@ -37,6 +37,7 @@ var imports = map[string]string{
 	"gcp":              "keys replay",
 
 	// The stages of a token request, in their order.
+	"dpop":      "jose replay",
 	"assertion": "jose replay trace",
 	"client":    "assertion oauth replay",
 	"grant":     "assertion client oauth replay",
