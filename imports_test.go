@@ -26,6 +26,7 @@ var imports = map[string]string{
 	"jose":             "",
 	"refresh":          "",
 	"replay":           "",
+	"mutualtls":        "",
 	"gcp/loopback":     "",
 	"gcp/localsecrets": "gcp/loopback",
 	"gcp/localkms":     "gcp/loopback",
@@ -39,7 +40,7 @@ var imports = map[string]string{
 	// The stages of a token request, in their order.
 	"dpop":      "jose replay",
 	"assertion": "jose replay trace",
-	"client":    "assertion oauth replay",
+	"client":    "assertion jose oauth replay",
 	"grant":     "assertion client oauth replay",
 	"policy":    "assertion grant oauth replay trace",
 	"token":     "oauth policy",
