@@ -1,7 +1,13 @@
 package jose_test
 
 import (
+	"crypto/ecdh"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
 	"crypto/sha256"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"strings"
 	"testing"
@@ -99,6 +105,36 @@ func TestRFC7638_the_thumbprint_is_of_the_key_and_not_of_its_text(t *testing.T) 
 	}
 	if thumbprint, err := keys[0].Thumbprint(); err != nil || thumbprint != rfcKey(t, "rfc7515-a3.jwk", "").ID() {
 		t.Errorf("under a kid of its own: %q, %v", thumbprint, err)
+	}
+}
+
+func TestRFC7638_a_key_that_is_not_registered_has_the_same_thumbprint(t *testing.T) {
+	for _, algorithm := range []jose.Algorithm{jose.ES256, jose.ES512, jose.EdDSA, jose.PS256} {
+		key, err := jose.GenerateSigningKey(algorithm)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := key.Verification().EncodeSPKI()
+		if err != nil {
+			t.Fatal(err)
+		}
+		block, _ := pem.Decode(text)
+		public, err := x509.ParsePKIXPublicKey(block.Bytes)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if thumbprint, err := jose.Thumbprint(public); err != nil || thumbprint != key.Verification().ID() {
+			t.Errorf("%s: %q, %v", algorithm, thumbprint, err)
+		}
+	}
+	private, err := ecdh.X25519().GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, other := range []any{nil, []byte("secret"), "text", private.PublicKey(), ecdsa.PublicKey{}, ed25519.PrivateKey(make([]byte, 64))} {
+		if thumbprint, err := jose.Thumbprint(other); !errors.Is(err, jose.ErrKeyType) || thumbprint != "" {
+			t.Errorf("%T: %q, %v", other, thumbprint, err)
+		}
 	}
 }
 

@@ -2,6 +2,10 @@ package jose
 
 import (
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -39,6 +43,16 @@ func (k VerificationKey) Thumbprint() (string, error) {
 		return "", ErrKeyType
 	}
 	return thumbprint(k.material())
+}
+
+// Thumbprint returns the RFC 7638 thumbprint of a public key that is not registered, as that of a certificate.
+func Thumbprint(public crypto.PublicKey) (string, error) {
+	switch public.(type) {
+	case *ecdsa.PublicKey, *rsa.PublicKey, ed25519.PublicKey:
+		return thumbprint(public)
+	default:
+		return "", ErrKeyType
+	}
 }
 
 // IsZero reports whether there is no key.
@@ -123,6 +137,14 @@ func (s KeySet) Find(token *Token) (VerificationKey, error) {
 		return VerificationKey{}, ErrNoKey
 	}
 	return found, nil
+}
+
+// Holds reports whether one of the keys is a public key with this RFC 7638 thumbprint.
+func (s KeySet) Holds(thumbprint string) bool {
+	return slices.ContainsFunc(s, func(key VerificationKey) bool {
+		own, err := key.Thumbprint()
+		return err == nil && own == thumbprint
+	})
 }
 
 // ambiguous reports whether two keys cannot be told apart by kid and alg: Find returns neither.

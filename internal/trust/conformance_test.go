@@ -22,29 +22,37 @@ func publicHalves(keys []keystest.Key) jose.KeySet {
 }
 
 func TestFixed_is_keys(t *testing.T) {
-	keystest.TestPublicKeys(t, func(_ *testing.T, keys ...keystest.Key) keystest.Party {
+	have := func(_ *testing.T, keys ...keystest.Key) keystest.Party {
 		return keystest.Party{Keys: trust.NewFixed(publicHalves(keys))}
-	})
+	}
+	keystest.TestPublicKeys(t, have)
+	keystest.TestHolders(t, have)
 }
 
 func TestPublicKeys_are_keys(t *testing.T) {
-	keystest.TestPublicKeys(t, func(t *testing.T, keys ...keystest.Key) keystest.Party {
+	have := func(t *testing.T, keys ...keystest.Key) keystest.Party {
 		set, err := jose.EncodeKeySet(publicHalves(keys))
 		must(t, err)
-		return loadedParty(t, trust.PublicKeys(func(context.Context) ([]trust.SecretVersion, error) {
-			return []trust.SecretVersion{{ID: "1", Payload: set}}, nil
-		}, ""))
-	})
+		versions := []trust.SecretVersion{{ID: "1", Payload: set}}
+		if len(keys) == 0 {
+			versions = nil // there is no such thing as an empty registration
+		}
+		return loadedParty(t, trust.PublicKeys(func(context.Context) ([]trust.SecretVersion, error) { return versions, nil }, ""))
+	}
+	keystest.TestPublicKeys(t, have)
+	keystest.TestHolders(t, have)
 }
 
 func TestSharedSecret_is_keys(t *testing.T) {
-	keystest.TestSharedSecrets(t, func(t *testing.T, keys ...keystest.Key) keystest.Party {
+	have := func(t *testing.T, keys ...keystest.Key) keystest.Party {
 		var versions []trust.SecretVersion
 		for _, key := range keys {
 			versions = append(versions, trust.SecretVersion{ID: key.Public.ID(), Payload: key.Secret})
 		}
 		return loadedParty(t, trust.SharedSecret(func(context.Context) ([]trust.SecretVersion, error) { return versions, nil }, jose.HS256))
-	})
+	}
+	keystest.TestSharedSecrets(t, have)
+	keystest.TestHoldsNoSharedSecret(t, have)
 }
 
 func loadedParty(t *testing.T, load func(context.Context) (jose.KeySet, error)) keystest.Party {
@@ -57,9 +65,11 @@ func loadedParty(t *testing.T, load func(context.Context) (jose.KeySet, error)) 
 func TestRemote_is_keys(t *testing.T) {
 	for name, discovery := range map[string]bool{"by_jwks_uri": false, "by_discovery": true} {
 		t.Run(name, func(t *testing.T) {
-			keystest.TestPublicKeys(t, func(t *testing.T, keys ...keystest.Key) keystest.Party {
+			have := func(t *testing.T, keys ...keystest.Key) keystest.Party {
 				return remoteParty(t, discovery, publicHalves(keys))
-			})
+			}
+			keystest.TestPublicKeys(t, have)
+			keystest.TestHolders(t, have)
 		})
 	}
 }

@@ -127,29 +127,52 @@ func (r *Remote) follow() (err error) {
 	return err
 }
 
-// Find returns the key that must have signed token. A token whose key is not known may be by a newer one, and is worth
-// a fetch; where that brings nothing, nobody can say that there is no such key.
+// Find returns the key that must have signed token.
 func (r *Remote) Find(ctx context.Context, token *jose.Token) (jose.VerificationKey, error) {
 	if token.Algorithm.Symmetric() {
 		return jose.VerificationKey{}, jose.ErrNoKey // whatever is fetched: nobody publishes such a key
 	}
+	var key jose.VerificationKey
+	err := r.search(ctx, func(keys jose.KeySet) (err error) {
+		key, err = keys.Find(token)
+		return err
+	})
+	return key, err
+}
+
+// Holds reports whether one of the keys has this RFC 7638 thumbprint. The error says that the keys could not be had.
+func (r *Remote) Holds(ctx context.Context, thumbprint string) (bool, error) {
+	err := r.search(ctx, func(keys jose.KeySet) error {
+		if !keys.Holds(thumbprint) {
+			return jose.ErrNoKey
+		}
+		return nil
+	})
+	if errors.Is(err, jose.ErrNoKey) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// search has find look for a key. One that is not known may be newer than ours, and is worth a fetch; where that brings
+// nothing, nobody can say that there is no such key.
+func (r *Remote) search(ctx context.Context, find func(jose.KeySet) error) error {
 	set, err := r.keys.Get(ctx)
 	if err != nil {
-		return jose.VerificationKey{}, notHad(err)
+		return notHad(err)
 	}
-	key, err := set.keys.Find(token)
-	if !errors.Is(err, jose.ErrNoKey) {
-		return key, err
+	if err = find(set.keys); !errors.Is(err, jose.ErrNoKey) {
+		return err
 	}
 	asked := r.config.Fetcher.now()
 	if set, err = r.keys.Reload(ctx, refetch); err != nil {
-		return jose.VerificationKey{}, notHad(err)
+		return notHad(err)
 	}
-	key, err = set.keys.Find(token)
+	err = find(set.keys)
 	if errors.Is(err, jose.ErrNoKey) && asked.Sub(set.at) >= refetch {
-		return jose.VerificationKey{}, notHad(errNotNewer)
+		return notHad(errNotNewer)
 	}
-	return key, err
+	return err
 }
 
 // errNotNewer says that a key may be newer than the keys that we have.

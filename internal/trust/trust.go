@@ -4,7 +4,7 @@
 // [Fixed] keys are written down in the configuration. [Loaded] keys are kept elsewhere and followed: a JWK Set or PEM in
 // a secret, or a shared secret whose enabled versions are all good at once. [Remote] keys are published by the party
 // itself, at a URL or behind an issuer's metadata (protocol F). All find the one key that must have signed a token
-// (protocol A5).
+// (protocol A5), and say whether they hold the key of a certificate (protocol M2).
 //
 // It must never hand out a key of one party for a token of another: every value here belongs to one. Nor must anything
 // of a token enter a URL: what is fetched is decided by the configuration, and by the metadata that it leads to.
@@ -39,6 +39,12 @@ func (f Fixed) Algorithms() []jose.Algorithm {
 // Find returns the key that must have signed token.
 func (f Fixed) Find(_ context.Context, token *jose.Token) (jose.VerificationKey, error) {
 	return f.keys.Find(token)
+}
+
+// Holds reports whether one of the keys has this RFC 7638 thumbprint, which is how the key of a TLS client is found
+// (RFC 8705 §2.2).
+func (f Fixed) Holds(_ context.Context, thumbprint string) (bool, error) {
+	return f.keys.Holds(thumbprint), nil
 }
 
 // SecretVersion is one enabled version of a secret.
@@ -87,6 +93,15 @@ func (l Loaded) Find(ctx context.Context, token *jose.Token) (jose.VerificationK
 		return jose.VerificationKey{}, notHad(err)
 	}
 	return keys.Find(token)
+}
+
+// Holds reports whether one of the keys has this RFC 7638 thumbprint. The error says that the keys could not be had.
+func (l Loaded) Holds(ctx context.Context, thumbprint string) (bool, error) {
+	keys, err := l.value.Get(ctx)
+	if err != nil {
+		return false, notHad(err)
+	}
+	return keys.Holds(thumbprint), nil
 }
 
 // notHad says that there are no keys to look at. It does not wrap err: a fault of a stored key is not a fault of the
