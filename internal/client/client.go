@@ -1,5 +1,5 @@
 // Package client knows the registered clients and finds out which of them sent a request (RFC 6749 §2.3,
-// RFC 7521 §4.2, RFC 7523 §2.2, OpenID Connect Core §9).
+// RFC 7521 §4.2, RFC 7523 §2.2, RFC 8705 §2, OpenID Connect Core §9).
 //
 // [Registry.Authenticate] takes a parsed request and hands on an [Authenticated], which says who the client is and
 // whether it has proved it. Each client is registered for exactly one method, and only that one is believed.
@@ -10,6 +10,7 @@ package client
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,6 +33,10 @@ type Registration struct {
 	MaxLifetime time.Duration         // of its client assertions (protocol C6)
 	Exceptions  []assertion.Exception // what its client assertions may be weaker in
 	Secrets     []*SecretHash         // one of them must fit the client_secret
+
+	// Certificate is whom the certificate of a client names, for tls_client_auth and nothing else. For
+	// self_signed_tls_client_auth the key of the certificate must be one of Keys.
+	Certificate CertificateName
 }
 
 // Allows reports whether the client is registered for grant.
@@ -41,24 +46,46 @@ func (r *Registration) Allows(grant string) bool { return slices.Contains(r.Gran
 type Registry struct {
 	clients  map[string]*Registration
 	verifier *assertion.Verifier
+	now      func() time.Time
+	roots    *x509.CertPool
+	names    map[string]naming        // by id: whom the certificate must name
+	holders  map[string]holder        // by id: which has the key of the certificate
 	hashing  chan struct{}            // bounds how many slow hashes run at a time
 	decoys   map[string][]*SecretHash // by method: the hashes of the client that has the most
 }
 
-// New returns a registry of clients with unique ids.
-func New(registrations []*Registration, verifier *assertion.Verifier) (*Registry, error) {
-	if verifier == nil {
-		return nil, errors.New("client: a verifier is required")
+// Config is what a [Registry] is made of. Verifier and Now are required.
+type Config struct {
+	Registrations []*Registration // with unique ids
+	Verifier      *assertion.Verifier
+	Now           func() time.Time
+
+	// Roots are the authorities that issue the certificates of tls_client_auth. Nil: no client can be registered for that;
+	// those of the machine are never taken, since they issue certificates to everybody.
+	Roots *x509.CertPool
+}
+
+// New returns a registry.
+func New(config Config) (*Registry, error) {
+	if config.Verifier == nil || config.Now == nil {
+		return nil, errors.New("client: a verifier and a clock are required")
 	}
 	registry := &Registry{
-		clients:  make(map[string]*Registration, len(registrations)),
-		verifier: verifier,
+		clients:  make(map[string]*Registration, len(config.Registrations)),
+		verifier: config.Verifier,
+		now:      config.Now,
+		roots:    config.Roots,
+		names:    make(map[string]naming),
+		holders:  make(map[string]holder),
 		hashing:  make(chan struct{}, hashesAtOnce),
 		decoys:   make(map[string][]*SecretHash),
 	}
-	for _, registration := range registrations {
+	for _, registration := range config.Registrations {
 		if _, twice := registry.clients[registration.ID]; twice || registration.ID == "" {
 			return nil, fmt.Errorf("client: the id %q is empty or there twice", registration.ID)
+		}
+		if err := registry.prepareCertificates(registration); err != nil {
+			return nil, fmt.Errorf("client: %q: %w", registration.ID, err)
 		}
 		registry.clients[registration.ID] = registration
 		if len(registration.Secrets) > len(registry.decoys[registration.Method]) {
@@ -119,23 +146,20 @@ func (r *Registry) Authenticate(ctx context.Context, request oauth.TokenRequest)
 	case oauth.ClientSecretBasic, oauth.ClientSecretPost:
 		return r.bySecret(ctx, request)
 	default:
-		return r.byName(request)
+		return r.byName(ctx, request)
 	}
 }
 
-// byName identifies a client that is registered to have no credential (protocol C1).
-func (r *Registry) byName(request oauth.TokenRequest) (Authenticated, error) {
+// byName identifies a client that is registered to have no credential (protocol C1), or by its certificate.
+func (r *Registry) byName(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
 	if request.ClientID == "" {
 		return Authenticated{request: request, valid: true}, nil
 	}
 	registration, found := r.Find(request.ClientID)
-	switch {
-	case !found:
-		return Authenticated{}, refused("client_unknown", nil)
-	case registration.Method != oauth.NoAuthentication:
-		return Authenticated{}, refused("method_wrong", nil)
+	if found && registration.Method == oauth.NoAuthentication {
+		return Authenticated{request: request, registration: registration, valid: true}, nil
 	}
-	return Authenticated{request: request, registration: registration, valid: true}, nil
+	return r.byCertificate(ctx, request)
 }
 
 // byAssertion holds protocol C3 to C6. One use of the assertion is remembered later, when all else has passed.

@@ -51,7 +51,7 @@ func registry(t testing.TB, hashes ...string) *client.Registry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	registry, err := client.New([]*client.Registration{registration}, verifier)
+	registry, err := client.New(client.Config{Registrations: []*client.Registration{registration}, Verifier: verifier, Now: time.Now})
 	if err != nil {
 		t.Fatal(err)
 	}

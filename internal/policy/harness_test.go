@@ -74,11 +74,11 @@ func newStages(t testing.TB) *stages {
 	secret, err := client.ParseSecretHash(string(hash))
 	must(err)
 	both := []string{oauth.ClientCredentials, oauth.JWTBearer}
-	s.clients, err = client.New([]*client.Registration{
+	s.clients, err = client.New(client.Config{Verifier: verifier, Now: func() time.Time { return epoch }, Registrations: []*client.Registration{
 		{ID: "billing", Method: oauth.ClientSecretPost, Grants: both, Secrets: []*client.SecretHash{secret}},
 		{ID: "public", Method: oauth.NoAuthentication, Grants: []string{oauth.JWTBearer}},
 		{ID: "retired", Disabled: true, Method: oauth.ClientSecretPost, Grants: both, Secrets: []*client.SecretHash{secret}},
-	}, verifier)
+	}})
 	must(err)
 	s.grants, err = grant.New(grant.Config{
 		Clients: s.clients, Verifier: verifier,

@@ -147,9 +147,9 @@ func assemble(t *testing.T, remembers func(*clock) replay.Store) *deployment {
 	verifier, err := assertion.NewVerifier(d.clock.now, 10*time.Second)
 	d.must(err)
 	billing := trust.NewFixed(jose.KeySet{signingKey(t, "billing.ES256").Verification()})
-	clients, err := client.New([]*client.Registration{{
+	clients, err := client.New(client.Config{Verifier: verifier, Now: d.clock.now, Registrations: []*client.Registration{{
 		ID: "billing", Method: oauth.PrivateKeyJWT, Grants: []string{oauth.ClientCredentials}, Keys: billing, Audience: us, MaxLifetime: 10 * time.Minute,
-	}}, verifier)
+	}}})
 	d.must(err)
 	issuer := grant.Party{Kind: grant.Issuer, ID: idp}
 	grants, err := grant.New(grant.Config{Clients: clients, Verifier: verifier, Trusts: map[grant.Party]grant.Trust{issuer: {

@@ -149,7 +149,7 @@ func (b *builder) build() (*Service, error) {
 	if err != nil || len(b.faults) > 0 {
 		return nil, err
 	}
-	clients, err := client.New(registrations, verifier)
+	clients, err := client.New(client.Config{Registrations: registrations, Verifier: verifier, Now: b.Now})
 	if err != nil {
 		return nil, err
 	}

@@ -54,7 +54,10 @@ func newStages(t testing.TB) *stages {
 	s := &stages{key: shared(t, "i", "")}
 	verifier, err := assertion.NewVerifier(func() time.Time { return epoch }, 10*time.Second)
 	must(t, err)
-	s.clients, err = client.New([]*client.Registration{{ID: "mobile", Method: oauth.NoAuthentication, Grants: []string{oauth.JWTBearer}}}, verifier)
+	s.clients, err = client.New(client.Config{
+		Registrations: []*client.Registration{{ID: "mobile", Method: oauth.NoAuthentication, Grants: []string{oauth.JWTBearer}}},
+		Verifier:      verifier, Now: func() time.Time { return epoch },
+	})
 	must(t, err)
 	s.grants, err = grant.New(grant.Config{
 		Clients: s.clients, Verifier: verifier,
