@@ -38,13 +38,14 @@ var imports = map[string]string{
 	"gcp":              "keys replay",
 
 	// The stages of a token request, in their order.
-	"dpop":      "jose replay",
 	"assertion": "jose replay trace",
 	"client":    "assertion jose oauth replay",
-	"grant":     "assertion client oauth replay",
-	"policy":    "assertion grant oauth replay trace",
+	"dpop":      "jose replay",
+	"sender":    "client dpop jose mutualtls oauth replay",
+	"grant":     "assertion client jose oauth replay sender",
+	"policy":    "assertion grant oauth replay sender trace",
 	"token":     "oauth policy",
-	"server":    "assertion client grant keys oauth policy replay token trace",
+	"server":    "assertion client dpop grant keys mutualtls oauth policy replay sender token trace",
 
 	// What an API does with our tokens. It lives without the rest.
 	"resource": "jose refresh",
@@ -53,7 +54,7 @@ var imports = map[string]string{
 	"difference": "config jose server",
 
 	// Who puts the parts together.
-	"service":  "assertion client config grant jose keys oauth policy refresh replay server token trust trust/federation",
+	"service":  "assertion client config dpop grant jose keys mutualtls oauth policy refresh replay sender server token trust trust/federation",
 	".":        "gcp keys server service trust",
 	"localrun": ". assertion config difference gcp gcp/localsecrets jose keys oauth resource server service trace trust",
 

@@ -36,6 +36,7 @@ var (
 	ErrAudienceMissing = &Fault{Reason: "aud_missing", Sentence: "aud is missing"}
 	ErrAudience        = &Fault{Reason: "aud", Sentence: "aud is not this server"}
 	ErrAudienceSeveral = &Fault{Reason: "aud_several", Sentence: "aud has more than one value; it must be this server alone"}
+	ErrAudienceArray   = &Fault{Reason: "aud_array", Sentence: "aud is an array; it must be this server as a string"}
 	ErrType            = &Fault{Reason: "typ", Sentence: "typ is not one that is accepted here"}
 	ErrIDMissing       = &Fault{Reason: "jti_missing", Sentence: "jti is missing"}
 	ErrReplayed        = &Fault{Reason: "replayed", Sentence: "jti has been used before; each assertion is good for one request"}

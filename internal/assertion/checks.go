@@ -132,6 +132,18 @@ func (a asserted) checkIssuedAt() error {
 	return nil
 }
 
+// allows reports whether the party may sign with algorithm, whatever its keys could do.
+func (p Profile) allows(algorithm jose.Algorithm) bool {
+	return len(p.Algorithms) == 0 || slices.Contains(p.Algorithms, algorithm)
+}
+
+func (p Profile) wantedAlgorithms() (names []string) {
+	for _, algorithm := range p.Algorithms {
+		names = append(names, algorithm.Names()...)
+	}
+	return names
+}
+
 func (a asserted) checkIssuer() error {
 	if a.claims.Issuer != a.profile.Issuer {
 		return ErrIssuer
@@ -172,6 +184,8 @@ func (a asserted) checkAudience() error {
 		return ErrAudienceMissing
 	case a.profile.SoleAudience && len(audiences) > 1:
 		return ErrAudienceSeveral
+	case a.profile.AudienceString && a.claims.Audience.Array:
+		return ErrAudienceArray
 	}
 	for _, audience := range audiences {
 		if slices.Contains(a.profile.Audiences, audience) {

@@ -23,18 +23,20 @@ const (
 
 // Profile says whose assertion it must be and within which bounds. The zero Profile accepts nothing.
 type Profile struct {
-	Purpose      replay.Purpose // what it is presented for
-	Issuer       string         // iss must be this, character by character (RFC 3986 §6.2.1)
-	Keys         Keys           // whose signature it must have
-	Subject      Subject        // what sub must be
-	Audiences    []string       // one of them must be in aud; none: nothing is accepted
-	SoleAudience bool           // aud must have exactly one value (protocol C4)
-	Types        []string       // accepted typ values besides an absent one and JWT, in lower case, without application/
-	MaxLifetime  time.Duration  // how far exp may be ahead of now, and of iat; zero: nothing is accepted
-	IDRequired   bool           // jti must be there
-	Reusable     bool           // the assertion is good until it expires, also where it has a jti
-	Exceptions   []Exception    // what may be weaker than Audiences, MaxLifetime and IDRequired say
-	Trace        *trace.Record  // records the checks; nil: nobody does
+	Purpose        replay.Purpose   // what it is presented for
+	Issuer         string           // iss must be this, character by character (RFC 3986 §6.2.1)
+	Keys           Keys             // whose signature it must have
+	Subject        Subject          // what sub must be
+	Audiences      []string         // one of them must be in aud; none: nothing is accepted
+	SoleAudience   bool             // aud must have exactly one value (protocol C4)
+	AudienceString bool             // and not as an array of one (FAPI 2.0 §5.3.2.1-8)
+	Algorithms     []jose.Algorithm // of the signature; none: all that the keys have
+	Types          []string         // accepted typ values besides an absent one and JWT, in lower case, without application/
+	MaxLifetime    time.Duration    // how far exp may be ahead of now, and of iat; zero: nothing is accepted
+	IDRequired     bool             // jti must be there
+	Reusable       bool             // the assertion is good until it expires, also where it has a jti
+	Exceptions     []Exception      // what may be weaker than Audiences, MaxLifetime and IDRequired say
+	Trace          *trace.Record    // records the checks; nil: nobody does
 }
 
 // Verifier verifies assertions. It is safe for concurrent use.
@@ -93,9 +95,12 @@ func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, profil
 		keys = Nobody{}
 	}
 	key, err := keys.Find(ctx, token)
+	if err == nil && !profile.allows(key.Algorithm()) {
+		err = jose.ErrNoKey
+	}
 	if err != nil {
 		v.decoy.verify()
-		profile.failed(keyCheck, err, nil)
+		profile.failed(keyCheck, err, Profile.wantedAlgorithms)
 		return jose.Claims{}, err
 	}
 	profile.passed(keyCheck)

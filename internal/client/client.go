@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/replay"
 )
@@ -37,6 +38,10 @@ type Registration struct {
 	// Certificate is whom the certificate of a client names, for tls_client_auth and nothing else. For
 	// self_signed_tls_client_auth the key of the certificate must be one of Keys.
 	Certificate CertificateName
+
+	Constraint     oauth.Constraint // to what its tokens must be bound
+	Algorithms     []jose.Algorithm // of its client assertions and DPoP proofs; none: all that its keys have
+	AudienceString bool             // aud of its client assertions is a string, and not an array of one (protocol C4)
 }
 
 // Allows reports whether the client is registered for grant.
@@ -202,7 +207,8 @@ func (r *Registry) assertionProfile(id string) (*Registration, assertion.Profile
 	if registration.Audience != "" {
 		profile.Audiences = []string{registration.Audience}
 	}
-	profile.SoleAudience = true
+	profile.SoleAudience, profile.AudienceString = true, registration.AudienceString
+	profile.Algorithms = registration.Algorithms
 	profile.Types = []string{"client-authentication+jwt"}
 	profile.MaxLifetime = registration.MaxLifetime
 	profile.IDRequired = true // protocol C3

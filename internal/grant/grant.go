@@ -1,7 +1,7 @@
 // Package grant decides whether a request carries an authorization grant that holds (RFC 6749 §4, RFC 7521 §4.1). One
 // file a grant.
 //
-// [Grants.Authorize] takes an authenticated request and hands on an [Authorization]: on whose word, for which subject,
+// [Grants.Authorize] takes a request whose sender is known and hands on an [Authorization]: on whose word, for which subject,
 // with which claims. What may be granted on that word is package policy's to say.
 //
 // It must never take a client's name for its proof: a grant that needs an authenticated client asks for one.
@@ -19,6 +19,7 @@ import (
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/sender"
 )
 
 // Party is whose word an authorization rests on: a registered client or a trusted issuer.
@@ -63,6 +64,7 @@ func New(config Config) (*Grants, error) {
 // Authorization is a request whose grant holds. Only [Grants.Authorize] makes one.
 type Authorization struct {
 	client    client.Authenticated
+	sender    sender.Sender
 	party     Party
 	subject   string
 	claims    map[string]any
@@ -117,22 +119,25 @@ func (a Authorization) ExpiresAt() time.Time {
 	return a.assertion.ExpiresAt()
 }
 
-// Uses returns the assertions that are good for one request only.
+// Sender returns what a token can be bound to, and must be.
+func (a Authorization) Sender() sender.Sender { return a.sender }
+
+// Uses returns the assertions, and the DPoP proof, that are good for one request only.
 func (a Authorization) Uses() []replay.Use {
-	uses := []replay.Use{a.client.Assertion().Use(), a.assertion.Use()}
+	uses := []replay.Use{a.client.Assertion().Use(), a.assertion.Use(), a.sender.Use()}
 	return slices.DeleteFunc(uses, replay.Use.IsZero)
 }
 
 // Authorize decides whether the grant of the request holds. The error is an *oauth.Error.
-func (g *Grants) Authorize(ctx context.Context, client client.Authenticated) (Authorization, error) {
-	if client.IsZero() {
-		return Authorization{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not authenticated"}
+func (g *Grants) Authorize(ctx context.Context, constrained sender.Constrained) (Authorization, error) {
+	if constrained.IsZero() {
+		return Authorization{}, &oauth.Error{Code: oauth.ServerError, Description: "the sender of the request was not looked at"}
 	}
-	switch client.Request().GrantType {
+	switch constrained.Client().Request().GrantType {
 	case oauth.ClientCredentials:
-		return clientCredentials(client)
+		return clientCredentials(constrained)
 	case oauth.JWTBearer:
-		return g.jwtBearer(ctx, client)
+		return g.jwtBearer(ctx, constrained)
 	default:
 		return Authorization{}, &oauth.Error{
 			Code:        oauth.UnsupportedGrantType,

@@ -7,8 +7,10 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/sender"
 )
 
 // Trust says what the assertions of one party look like: a trusted issuer's, or a client's own (protocol G2).
@@ -23,7 +25,9 @@ type Trust struct {
 	Exceptions     []assertion.Exception // what may be weaker than Audiences, MaxLifetime and IDRequired say
 	Subject        assertion.Subject     // protocol G3
 	ScopeFromClaim bool                  // the requested scope is the assertion's scope claim
-	Client         ClientNeed            // protocol G1
+	Client         ClientNeed            // protocol G1; of a client's own assertions, whether it must authenticate besides
+	Constraint     oauth.Constraint      // to what tokens must be bound
+	Algorithms     []jose.Algorithm      // of the signature; none: all that the keys have
 }
 
 // ClientNeed is what the request must say of its client besides the assertion.
@@ -37,8 +41,8 @@ const (
 )
 
 // jwtBearer is RFC 7523 §2.1.
-func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticated) (Authorization, error) {
-	request := authenticated.Request()
+func (g *Grants) jwtBearer(ctx context.Context, constrained sender.Constrained) (Authorization, error) {
+	authenticated, request := constrained.Client(), constrained.Client().Request()
 	registration, named := authenticated.Client()
 	if named && !registration.Allows(oauth.JWTBearer) {
 		return Authorization{}, unauthorized("grant_not_allowed", notRegisteredForGrant)
@@ -66,6 +70,7 @@ func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticat
 	}
 	return Authorization{
 		client:    authenticated,
+		sender:    constrained.Sender().Held(trust.Constraint),
 		party:     party,
 		subject:   verified.Subject(),
 		claims:    verified.Claims(),
@@ -101,6 +106,7 @@ func (t Trust) profile(party Party) assertion.Profile {
 		Subject:     t.Subject,
 		Audiences:   t.Audiences,
 		Types:       t.Types,
+		Algorithms:  t.Algorithms,
 		MaxLifetime: t.MaxLifetime,
 		IDRequired:  t.IDRequired,
 		Reusable:    t.Reusable,
@@ -108,19 +114,16 @@ func (t Trust) profile(party Party) assertion.Profile {
 	}
 }
 
-// checkClient holds protocol G1. A client that asserts for itself has proved who it is by that; a request that names
-// another client besides is refused.
+// checkClient holds protocol G1. A client that asserts for itself proves who it is by that, where nothing more is asked
+// of it; a request that names another client besides is refused.
 func checkClient(authenticated client.Authenticated, party Party, need ClientNeed) error {
 	registration, named := authenticated.Client()
-	if party.Kind == Client {
-		if named && registration.ID != party.ID {
-			return &oauth.Error{
-				Code:        oauth.InvalidGrant,
-				Description: "the assertion is another client's than the one that sends the request",
-				Reason:      "assertion_of_other_client",
-			}
+	if party.Kind == Client && named && registration.ID != party.ID {
+		return &oauth.Error{
+			Code:        oauth.InvalidGrant,
+			Description: "the assertion is another client's than the one that sends the request",
+			Reason:      "assertion_of_other_client",
 		}
-		return nil
 	}
 	switch {
 	case need == ClientOptional, need == ClientIdentified && named, authenticated.Proved():

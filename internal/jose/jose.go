@@ -53,6 +53,9 @@ func AsymmetricAlgorithms() []Algorithm {
 	return []Algorithm{ES256, ES384, ES512, EdDSA, PS256, PS384, PS512, RS256, RS384, RS512}
 }
 
+// FAPI2Algorithms returns those that FAPI 2.0 §5.4.1 allows.
+func FAPI2Algorithms() []Algorithm { return []Algorithm{ES256, EdDSA, PS256} }
+
 // SymmetricAlgorithms returns the algorithms of shared secrets.
 func SymmetricAlgorithms() []Algorithm { return []Algorithm{HS256, HS384, HS512} }
 

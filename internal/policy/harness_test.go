@@ -14,10 +14,12 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/dpop"
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/sender"
 	"example.com/countersign/internal/trace"
 )
 
@@ -51,6 +53,7 @@ func (r registered) Find(_ context.Context, token *jose.Token) (jose.Verificatio
 type stages struct {
 	key      jose.SigningKey
 	clients  *client.Registry
+	senders  *sender.Senders
 	grants   *grant.Grants
 	compiler *policy.Compiler
 }
@@ -87,6 +90,10 @@ func newStages(t testing.TB) *stages {
 			Subject: assertion.SubjectRequired, Client: grant.ClientOptional,
 		}},
 	})
+	must(err)
+	proofs, err := dpop.New(dpop.Config{Now: func() time.Time { return epoch }})
+	must(err)
+	s.senders, err = sender.New(sender.Config{Proofs: proofs, URLs: []string{server + "/token"}})
 	must(err)
 	s.compiler, err = policy.NewCompiler()
 	must(err)
@@ -138,7 +145,11 @@ func (s *stages) authorize(t testing.TB, r request) grant.Authorization {
 	if err != nil {
 		t.Fatal(err)
 	}
-	authorization, err := s.grants.Authorize(t.Context(), authenticated)
+	constrained, err := s.senders.Constrain(t.Context(), authenticated)
+	if err != nil {
+		t.Fatal(err)
+	}
+	authorization, err := s.grants.Authorize(t.Context(), constrained)
 	if err != nil {
 		t.Fatal(err)
 	}

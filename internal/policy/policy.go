@@ -27,6 +27,7 @@ import (
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/sender"
 )
 
 // Policies are the rules of every party.
@@ -63,6 +64,7 @@ type Decision struct {
 	rules     []*Rule
 	shadows   []Shadow
 	uses      []replay.Use
+	sender    sender.Sender
 	assertion assertion.Verified
 	valid     bool
 }
@@ -102,8 +104,11 @@ func (d Decision) Rules() []string {
 	return names
 }
 
-// Uses returns the assertions that must be remembered as used before the token is handed out.
+// Uses returns the assertions, and the DPoP proof, that must be remembered as used before the token is handed out.
 func (d Decision) Uses() []replay.Use { return d.uses }
+
+// Sender returns what the token can be bound to, and must be.
+func (d Decision) Sender() sender.Sender { return d.sender }
 
 // Assertion returns the assertion that was the grant; its zero value where the grant has none.
 func (d Decision) Assertion() assertion.Verified { return d.assertion }
@@ -144,6 +149,7 @@ func (p *Policies) decide(authorization grant.Authorization, matching []match) (
 		decision.notAfter = authorization.ExpiresAt()
 	}
 	decision.uses = authorization.Uses()
+	decision.sender = authorization.Sender()
 	decision.assertion = authorization.Assertion()
 	decision.valid = true
 	return decision, nil

@@ -22,6 +22,15 @@ type Metadata struct {
 	GrantTypesSupported    []string `json:"grant_types_supported"`
 	AuthMethodsSupported   []string `json:"token_endpoint_auth_methods_supported"`
 	AuthSigningAlgorithms  []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"` // only with a method that uses assertions
+
+	DPoPSigningAlgorithms  []string         `json:"dpop_signing_alg_values_supported"`                    // RFC 9449 §5.1
+	CertificateBoundTokens bool             `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705 §3.3
+	MTLSEndpointAliases    *EndpointAliases `json:"mtls_endpoint_aliases,omitempty"`                      // RFC 8705 §5; nil: TLS asks for certificates everywhere, or nowhere
+}
+
+// EndpointAliases are where TLS asks the client for its certificate (RFC 8705 §5).
+type EndpointAliases struct {
+	TokenEndpoint string `json:"token_endpoint"`
 }
 
 // metadataMaxAge is how long the metadata may be kept, in seconds.

@@ -2,12 +2,14 @@ package server
 
 import (
 	"bytes"
+	"crypto/x509"
 	"errors"
 	"mime"
 	"net/http"
 	"net/url"
 	"strings"
 
+	"example.com/countersign/internal/mutualtls"
 	"example.com/countersign/internal/oauth"
 )
 
@@ -30,7 +32,7 @@ func (e *statusError) Error() string { return e.refusal.Error() }
 func (e *statusError) Unwrap() error { return e.refusal }
 
 // readForm reads the body of a token request, once. The query string is never looked at (protocol T2).
-func readForm(w http.ResponseWriter, r *http.Request) (oauth.Form, error) {
+func (s *Server) readForm(w http.ResponseWriter, r *http.Request) (oauth.Form, error) {
 	if r.Method != http.MethodPost {
 		return oauth.Form{}, &statusError{invalid("method", "the token endpoint takes POST requests only"), http.StatusMethodNotAllowed}
 	}
@@ -56,7 +58,32 @@ func readForm(w http.ResponseWriter, r *http.Request) (oauth.Form, error) {
 	if err != nil {
 		return oauth.Form{}, invalid("form_malformed", "the body is not a correctly encoded form")
 	}
-	return oauth.Form{Parameters: parameters, Authorization: r.Header.Values("Authorization")}, nil
+	certificates, err := s.certificates(r)
+	if err != nil {
+		return oauth.Form{}, err
+	}
+	return oauth.Form{
+		Parameters:    parameters,
+		Authorization: r.Header.Values("Authorization"),
+		Proofs:        r.Header.Values("DPoP"),
+		Certificates:  certificates,
+	}, nil
+}
+
+// certificates returns what the proxy in front of us says of the TLS client (protocol M1).
+func (s *Server) certificates(r *http.Request) ([]*x509.Certificate, error) {
+	if s.config.Proxy == nil {
+		return nil, nil
+	}
+	certificates, err := s.config.Proxy.Certificates(r.Context(), r.Header.Values)
+	fault, isFault := errors.AsType[*mutualtls.Fault](err)
+	switch {
+	case isFault:
+		return nil, invalid(fault.Reason, fault.Sentence)
+	case err != nil:
+		return nil, oauth.Unavailable("proxy_secret_unavailable", err)
+	}
+	return certificates, nil
 }
 
 // isForm reports whether the Content-Type fields say that the body is a form. Two fields are none: who reads the other

@@ -60,6 +60,8 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 	} else {
 		add("decision", "granted")
 		add("jti", x.token.ID)
+		add("cnf_jkt", x.token.Confirmation.JWKThumbprint)
+		add("cnf_x5t_s256", x.token.Confirmation.CertificateThumbprint)
 		attributes = append(attributes, slog.Int64("expires_in", x.token.ExpiresIn))
 	}
 	attributes = append(attributes, shadows(policy.Shadows(x.decision, err))...)

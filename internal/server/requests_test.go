@@ -168,7 +168,7 @@ func (d *deployment) grantUnverified(t testing.TB, r request) granted {
 		t.Fatal(err)
 	}
 	d.remember(g.Token)
-	if g.Type != "Bearer" || g.ExpiresIn <= 0 || g.Scope == "" {
+	if g.Type != "Bearer" && g.Type != "DPoP" || g.ExpiresIn <= 0 || g.Scope == "" {
 		t.Errorf("token_type %q, expires_in %d, scope %q", g.Type, g.ExpiresIn, g.Scope)
 	}
 	expectNotKept(t, g.answer)

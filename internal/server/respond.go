@@ -29,12 +29,13 @@ type errorResponse struct {
 
 // respondToken answers a token request and returns the status that it sent.
 func (s *Server) respondToken(w http.ResponseWriter, r *http.Request, x exchange, err error) int {
+	s.supplyNonce(w, r, x)
 	if err != nil {
 		return respondError(w, r, err, x.traceID)
 	}
 	response := tokenResponse{
 		AccessToken: x.token.Token.Reveal(),
-		TokenType:   oauth.TokenTypeBearer,
+		TokenType:   x.token.Confirmation.TokenType(),
 		ExpiresIn:   x.token.ExpiresIn,
 		Scope:       x.token.Scope.String(),
 	}
@@ -42,6 +43,17 @@ func (s *Server) respondToken(w http.ResponseWriter, r *http.Request, x exchange
 		response.RecToken = x.decision.Assertion().Claims()
 	}
 	return respondJSON(w, http.StatusOK, response)
+}
+
+// supplyNonce hands the nonce of the next proof to whoever has sent one (RFC 9449 §8.2). A client that has none learns it
+// from the refusal, so an answer is as good without.
+func (s *Server) supplyNonce(w http.ResponseWriter, r *http.Request, x exchange) {
+	if s.config.Nonces == nil || x.request.Proof.IsZero() {
+		return
+	}
+	if nonce, err := s.config.Nonces.Fresh(r.Context()); err == nil {
+		w.Header().Set("DPoP-Nonce", nonce)
+	}
 }
 
 // respondError answers with err as the caller may see it (RFC 6749 §5.2, protocol T6, T7), and returns the status. traceID

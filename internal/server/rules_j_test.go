@@ -131,6 +131,9 @@ func TestJ3_the_metadata_says_what_this_configuration_supports(t *testing.T) {
 		"grant_types_supported":                 []any{"client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"},
 		"token_endpoint_auth_methods_supported": []any{"client_secret_basic", "client_secret_jwt", "client_secret_post", "none", "private_key_jwt"},
 		"token_endpoint_auth_signing_alg_values_supported": []any{"ES256", "HS256"},
+		"dpop_signing_alg_values_supported": []any{
+			"ES256", "ES384", "ES512", "Ed25519", "EdDSA", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512",
+		},
 	}
 	for _, path := range []string{"/.well-known/oauth-authorization-server", "/.well-known/openid-configuration"} {
 		if difference := cmp.Diff(want, d.metadata(t, path)); difference != "" {

@@ -13,12 +13,14 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/dpop"
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/sender"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/token"
 	"example.com/countersign/internal/trust"
@@ -157,6 +159,10 @@ func assemble(t *testing.T, remembers func(*clock) replay.Store) *deployment {
 		MaxLifetime: time.Hour, Subject: assertion.SubjectRequired, Client: grant.ClientOptional,
 	}}})
 	d.must(err)
+	proofs, err := dpop.New(dpop.Config{Now: d.clock.now})
+	d.must(err)
+	senders, err := sender.New(sender.Config{Proofs: proofs, URLs: []string{us + "/token"}})
+	d.must(err)
 	compiler, err := policy.NewCompiler()
 	d.must(err)
 	rule, faults, err := compiler.Rule(policy.Terms{
@@ -179,7 +185,7 @@ func assemble(t *testing.T, remembers func(*clock) replay.Store) *deployment {
 	})
 	d.must(err)
 	built, err := server.New(server.Config{
-		Clients: clients, Grants: grants, Policies: policies, Replay: remembers(d.clock), Tokens: tokens, Keys: set,
+		Clients: clients, Senders: senders, Grants: grants, Policies: policies, Replay: remembers(d.clock), Tokens: tokens, Keys: set,
 		Metadata: server.Metadata{Issuer: us}, Log: server.NewLog(d.log),
 	})
 	d.must(err)

@@ -17,23 +17,30 @@ import (
 	"sync"
 
 	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/dpop"
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/mutualtls"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/sender"
 	"example.com/countersign/internal/token"
 )
 
 // Config is the parts of a server. All are required unless they say otherwise.
 type Config struct {
 	Clients  *client.Registry
+	Senders  *sender.Senders
 	Grants   *grant.Grants
 	Policies *policy.Policies
 	Replay   replay.Store
 	Tokens   *token.Issuer
 	Keys     *keys.Set // what the JWK Set shows
 	Metadata Metadata
+
+	Proxy  *mutualtls.Proxy // says which certificate a client has; nil: nobody is believed to
+	Nonces *dpop.Nonces     // what DPoP proofs need; nil: they need none
 
 	RecToken bool   // echo the verified assertion's claims (protocol G9)
 	Version  string // of the program, for /health
@@ -53,7 +60,7 @@ type Server struct {
 
 // New returns a server.
 func New(config Config) (*Server, error) {
-	if config.Clients == nil || config.Grants == nil || config.Policies == nil || config.Replay == nil ||
+	if config.Clients == nil || config.Senders == nil || config.Grants == nil || config.Policies == nil || config.Replay == nil ||
 		config.Tokens == nil || config.Keys == nil || config.Log == nil {
 		return nil, errors.New("server: a part is missing")
 	}

@@ -7,10 +7,12 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/dpop"
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/sender"
 	"example.com/countersign/internal/token"
 	"example.com/countersign/internal/trace"
 )
@@ -27,6 +29,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 type exchange struct {
 	request       oauth.TokenRequest
 	client        client.Authenticated
+	sender        sender.Constrained
 	authorization grant.Authorization
 	decision      policy.Decision
 	token         token.AccessToken
@@ -40,7 +43,7 @@ type exchange struct {
 func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (x exchange, err error) {
 	ctx := r.Context()
 	x.trace = s.record(ctx)
-	form, err := readForm(w, r)
+	form, err := s.readForm(w, r)
 	if !x.passes("form", err) {
 		return x, err
 	}
@@ -51,7 +54,10 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (x exchange, e
 	if x.client, err = s.config.Clients.Authenticate(ctx, x.request); !x.passes("client", err) {
 		return x, err
 	}
-	if x.authorization, err = s.config.Grants.Authorize(ctx, x.client); !x.passes("grant", err) {
+	if x.sender, err = s.config.Senders.Constrain(ctx, x.client); !x.passes("sender", err) {
+		return x, err
+	}
+	if x.authorization, err = s.config.Grants.Authorize(ctx, x.sender); !x.passes("grant", err) {
 		return x, err
 	}
 	if x.decision, err = s.config.Policies.Decide(x.authorization); !x.passes("policy", err) {
@@ -84,6 +90,8 @@ func (s *Server) useOnce(ctx context.Context, decision policy.Decision) error {
 		return oauth.Unavailable("replay_store_unavailable", err)
 	case replayed.Purpose == replay.ForClient:
 		return &oauth.Error{Code: oauth.InvalidClient, Description: "client_assertion: " + assertion.ErrReplayed.Sentence, Reason: "client_assertion_replayed"}
+	case replayed.Purpose == replay.ForProof:
+		return &oauth.Error{Code: oauth.InvalidDPoPProof, Description: "DPoP proof: " + dpop.ErrReplayed.Sentence, Reason: "dpop_replayed"}
 	default:
 		return &oauth.Error{Code: oauth.InvalidGrant, Description: "assertion: " + assertion.ErrReplayed.Sentence, Reason: "assertion_replayed"}
 	}

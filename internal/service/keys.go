@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
@@ -122,12 +123,18 @@ const anyPublic jose.Algorithm = "any"
 // assertionAlgorithms are what clients can sign their client assertions with.
 type assertionAlgorithms map[jose.Algorithm]bool
 
-// add adds what a client's keys have, or, where they are kept elsewhere and can change, whatever they might have.
-func (a assertionAlgorithms) add(registered config.Client, keys assertion.Keys) {
+// add adds what a client's keys have, or, where they are kept elsewhere and can change, whatever they might have and it
+// may use.
+func (a assertionAlgorithms) add(registered config.Client, registration *client.Registration) {
 	switch registered.Authentication {
 	case oauth.PrivateKeyJWT:
-		fixed, known := keys.(trust.Fixed)
-		if !known {
+		fixed, known := registration.Keys.(trust.Fixed)
+		for _, algorithm := range registration.Algorithms {
+			if !known {
+				a[algorithm] = true
+			}
+		}
+		if !known && len(registration.Algorithms) == 0 {
 			a[anyPublic] = true
 		}
 		for _, algorithm := range fixed.Algorithms() {

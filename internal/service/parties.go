@@ -9,6 +9,7 @@ import (
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/grant"
+	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
 	"example.com/countersign/internal/server"
@@ -31,6 +32,10 @@ func (b *builder) clients() ([]*client.Registration, trusts, rules) {
 		if registration.Keys != nil && registration.Allows(oauth.JWTBearer) {
 			trust := b.trust(registered.Assertion, registration.Keys)
 			trust.Disabled = registered.Disabled
+			trust.Constraint, trust.Algorithms = registration.Constraint, registration.Algorithms
+			if !b.config.FAPI2(registered) {
+				trust.Client = grant.ClientOptional // its own assertion proves who it is
+			}
 			trust.Subject = assertion.SubjectIsIssuer
 			if registered.Assertion.SubjectFromIssuer {
 				trust.Subject = assertion.SubjectMayBeAbsent
@@ -51,7 +56,13 @@ func (b *builder) registration(registered config.Client) *client.Registration {
 		Audience:    b.config.Issuer,
 		MaxLifetime: registered.ClientAssertion.MaxLifetime,
 		Exceptions:  exceptions(registered.ClientAssertion.Exceptions),
+		Constraint:  b.constraint(registered),
+		Algorithms:  b.algorithms(registered),
+
+		AudienceString: b.config.FAPI2(registered), // FAPI 2.0 §5.3.2.1-8
+		Certificate:    certificateName(registered.CertificateName),
 	}
+	b.examineKeys(registered.Keys, registration.Keys, registration.Algorithms)
 	if slices.ContainsFunc(registered.ClientAssertion.Exceptions, replacesIssuer) {
 		registration.Audience = ""
 	}
@@ -64,6 +75,12 @@ func (b *builder) registration(registered config.Client) *client.Registration {
 		registration.Secrets = append(registration.Secrets, hash)
 	}
 	return registration
+}
+
+func certificateName(named config.CertificateName) client.CertificateName {
+	return client.CertificateName{
+		SubjectDN: named.SubjectDN, SANDNS: named.SANDNS, SANURI: named.SANURI, SANIP: named.SANIP, SANEmail: named.SANEmail,
+	}
 }
 
 // issuers builds the trust in those who vouch for others, and their rules.
@@ -84,6 +101,7 @@ func (b *builder) issuers(trusted trusts, allowed rules) {
 		trust := b.trust(issuer.Assertion, keys)
 		trust.Disabled = issuer.Disabled
 		trust.Client = needs[issuer.Client]
+		trust.Algorithms = b.algorithms(config.Client{})
 		trust.Subject = assertion.SubjectRequired
 		if issuer.Assertion.SubjectFromIssuer {
 			trust.Subject = assertion.SubjectMayBeAbsent
@@ -195,7 +213,7 @@ func metadata(configuration *config.Config, registrations []*client.Registration
 		if !registered.Disabled {
 			grants.add(registered.Grants...)
 			methods.add(registered.Authentication)
-			algorithms.add(registered, registrations[i].Keys)
+			algorithms.add(registered, registrations[i])
 		}
 	}
 	for _, issuer := range configuration.Issuers {
@@ -208,7 +226,25 @@ func metadata(configuration *config.Config, registrations []*client.Registration
 	}
 	m.ScopesSupported, m.GrantTypesSupported = scopes.sorted(), grants.sorted()
 	m.AuthMethodsSupported, m.AuthSigningAlgorithms = methods.sorted(), algorithms.names().sorted()
+	m.DPoPSigningAlgorithms = proofAlgorithms(configuration).sorted()
+	m.CertificateBoundTokens = !configuration.MutualTLS.IsZero()
+	if alias := configuration.MutualTLS.Endpoint; alias != "" {
+		m.MTLSEndpointAliases = &server.EndpointAliases{TokenEndpoint: server.Endpoint(alias, server.TokenPath)}
+	}
 	return m
+}
+
+// proofAlgorithms returns those that a DPoP proof can have. A single client may have fewer of them.
+func proofAlgorithms(configuration *config.Config) names {
+	algorithms := jose.AsymmetricAlgorithms()
+	if configuration.Profile == config.ProfileFAPI2 {
+		algorithms = jose.FAPI2Algorithms()
+	}
+	all := names{}
+	for _, algorithm := range algorithms {
+		all.add(algorithm.Names()...)
+	}
+	return all
 }
 
 // names are few, however many clients have them.

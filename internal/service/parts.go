@@ -14,8 +14,8 @@ type parts map[partKey]any
 
 // partKey is what a part is made of.
 type partKey struct {
-	kind      string // "replay", "ring", "shared", "public keys", "shared secret", "remote"
-	place     string // the secret, folder or URL that it comes from
+	kind      string // "replay", "ring", "shared", "public keys", "shared secret", "secret values", "remote"
+	place     string // the secret, folder, database or URL that it comes from
 	algorithm string
 	timing    keys.Timing // of rings
 	fetching  config.Fetching

@@ -30,7 +30,7 @@ func (b *builder) remote(configured config.Keys, of string) assertion.Keys {
 	place := wanted.JWKSURI + wanted.Issuer
 	key := partKey{kind: "remote", place: place, algorithm: configured.Algorithm, fetching: configured.Fetching}
 	remote, err := keep(b, key, func() (*trust.Remote, error) {
-		roots, err := b.roots(configured.Fetching)
+		roots, err := b.authorities(configured.Fetching.CA, configured.Fetching.CAFile)
 		if err != nil {
 			return nil, err
 		}
@@ -71,12 +71,12 @@ func isOnLoopback(issuer string) bool {
 	return place.Hostname() == "localhost" || err == nil && address.IsLoopback()
 }
 
-// roots returns the authorities of a source that has its own; nil: those of the machine.
-func (b *builder) roots(fetching config.Fetching) (*x509.CertPool, error) {
-	certificates := []byte(fetching.CA)
-	if fetching.CAFile != "" {
+// authorities returns those that are written down, in PEM or in a file of it; nil: there are none.
+func (b *builder) authorities(inline, file string) (*x509.CertPool, error) {
+	certificates := []byte(inline)
+	if file != "" {
 		var err error
-		if certificates, err = os.ReadFile(b.path(fetching.CAFile)); err != nil {
+		if certificates, err = os.ReadFile(b.path(file)); err != nil {
 			return nil, fmt.Errorf("the file of certificates cannot be read: %w", err)
 		}
 	}

@@ -28,9 +28,12 @@ import (
 
 // Surroundings are what a service takes from outside its configuration. All are required unless they say otherwise.
 type Surroundings struct {
-	Secrets   func(name string) keys.Source // a secret by its name, projects/P/secrets/S
-	KMS       func(name string) keys.Source // a Cloud KMS key by its name; nil: a configuration that names one is refused
-	Folder    string                        // what relative file names in the configuration are relative to; empty: the working directory
+	Secrets func(name string) keys.Source // a secret by its name, projects/P/secrets/S
+	KMS     func(name string) keys.Source // a Cloud KMS key by its name; nil: a configuration that names one is refused
+	// Replay returns what remembers uses in a Firestore database, projects/P/databases/D, for the service of this issuer
+	// identifier. Nil: a configuration that names one is refused.
+	Replay    func(database, issuer string) (replay.Store, error)
+	Folder    string // what relative file names in the configuration are relative to; empty: the working directory
 	Now       func() time.Time
 	Log       *slog.Logger
 	Version   string           // of the program; for /health
@@ -55,10 +58,6 @@ func (s *Service) Start() {
 		ring.Start()
 	}
 }
-
-// usesAtOnce is how many used assertions one instance remembers at a time. At 10 minutes each that is some 1,600 tokens
-// a second; beyond it the instance refuses rather than forgets.
-const usesAtOnce = 1_000_000
 
 // New builds the parts of a configuration that has no faults of its own, or of one that has, to find the rest. The
 // service is nil where there are faults. Warnings that only the parts can give are added to those of the configuration.
@@ -146,10 +145,25 @@ func (b *builder) build() (*Service, error) {
 		return nil, err
 	}
 	tokens, err := b.tokens(own)
-	if err != nil || len(b.faults) > 0 {
+	if err != nil {
 		return nil, err
 	}
-	clients, err := client.New(client.Config{Registrations: registrations, Verifier: verifier, Now: b.Now})
+	roots, err := b.authorities(b.config.MutualTLS.CA, b.config.MutualTLS.CAFile)
+	if err != nil {
+		b.fault(b.config.MutualTLS.At, err)
+	}
+	if len(b.faults) > 0 {
+		return nil, nil
+	}
+	clients, err := client.New(client.Config{Registrations: registrations, Verifier: verifier, Roots: roots, Now: b.Now})
+	if err != nil {
+		return nil, err
+	}
+	senders, nonces, err := b.senders()
+	if err != nil {
+		return nil, err
+	}
+	proxy, err := b.proxy()
 	if err != nil {
 		return nil, err
 	}
@@ -161,12 +175,13 @@ func (b *builder) build() (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	store, err := keep(b, partKey{kind: "replay"}, func() (replay.Store, error) { return replay.NewMemory(b.Now, usesAtOnce) })
+	store, err := b.replayStore()
 	if err != nil {
 		return nil, err
 	}
 	served, err := server.New(server.Config{
-		Clients: clients, Grants: grants, Policies: policies, Replay: store, Tokens: tokens, Keys: own.set,
+		Clients: clients, Senders: senders, Grants: grants, Policies: policies, Replay: store, Tokens: tokens, Keys: own.set,
+		Proxy: proxy, Nonces: nonces,
 		Metadata: metadata(b.config, registrations),
 		RecToken: b.config.Troubleshooting.RecToken,
 		Version:  b.Version, Project: b.Project, Log: b.Log,

@@ -8,6 +8,7 @@ import (
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/token"
 )
 
@@ -103,8 +104,9 @@ func longestLifetime(configuration *config.Config) time.Duration {
 
 // tokens builds what signs.
 func (b *builder) tokens(own *ownKeys) (*token.Issuer, error) {
-	special := make(map[string]token.NamedKeys)
+	special, constraints := make(map[string]token.NamedKeys), make(map[string]oauth.Constraint)
 	for _, resource := range b.config.Resources {
+		constraints[resource.ID] = oauth.Constraint{DPoP: resource.DPoPRequired, Certificate: resource.MTLSRequired}
 		wanted := resource.AccessTokens
 		switch {
 		case wanted.SharedSecret != "":
@@ -117,7 +119,9 @@ func (b *builder) tokens(own *ownKeys) (*token.Issuer, error) {
 			special[resource.ID] = token.NamedKeys{Name: wanted.Algorithm, Keys: signer(own.byAlgorithm[wanted.Algorithm])}
 		}
 	}
-	return token.New(token.Config{Issuer: b.config.Issuer, Keys: signer(own.first), ResourceKeys: special, Now: b.Now})
+	return token.New(token.Config{
+		Issuer: b.config.Issuer, Keys: signer(own.first), ResourceKeys: special, Constraints: constraints, Now: b.Now,
+	})
 }
 
 func signer(ring *keys.Ring) token.Keys {

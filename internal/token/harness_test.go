@@ -12,10 +12,12 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/dpop"
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/sender"
 	"example.com/countersign/internal/token"
 )
 
@@ -45,6 +47,7 @@ func (r registered) Find(_ context.Context, t *jose.Token) (jose.VerificationKey
 type stages struct {
 	key      jose.SigningKey
 	clients  *client.Registry
+	senders  *sender.Senders
 	grants   *grant.Grants
 	compiler *policy.Compiler
 }
@@ -66,6 +69,10 @@ func newStages(t testing.TB) *stages {
 			Subject: assertion.SubjectRequired, Client: grant.ClientOptional,
 		}},
 	})
+	must(t, err)
+	proofs, err := dpop.New(dpop.Config{Now: func() time.Time { return epoch }})
+	must(t, err)
+	s.senders, err = sender.New(sender.Config{Proofs: proofs, URLs: []string{server + "/token"}})
 	must(t, err)
 	s.compiler, err = policy.NewCompiler()
 	must(t, err)
@@ -113,7 +120,9 @@ func (s *stages) decide(t testing.TB, r request) policy.Decision {
 	must(t, err)
 	authenticated, err := s.clients.Authenticate(t.Context(), parsed)
 	must(t, err)
-	authorization, err := s.grants.Authorize(t.Context(), authenticated)
+	constrained, err := s.senders.Constrain(t.Context(), authenticated)
+	must(t, err)
+	authorization, err := s.grants.Authorize(t.Context(), constrained)
 	must(t, err)
 	var rules []policy.Rule
 	for _, resource := range r.resources {

@@ -5,6 +5,8 @@
 // [Issuer.Draft] takes a decision and finds the key; [Draft.Sign] makes the [AccessToken]. They are two steps so that
 // an assertion is remembered as used only when a token can be signed: a key that is not there must not burn it.
 //
+// A token is bound to what its sender holds (cnf, protocol W4), where a client, a resource or a proof asks for it.
+//
 // It must never sign what package policy did not decide.
 package token
 
@@ -34,9 +36,10 @@ type Keys func(ctx context.Context) (Signer, error)
 
 // Config is what tokens are made with.
 type Config struct {
-	Issuer       string               // iss
-	Keys         Keys                 // sign every token, except
-	ResourceKeys map[string]NamedKeys // by resource: the keys of those that want another algorithm or a shared secret
+	Issuer       string                      // iss
+	Keys         Keys                        // sign every token, except
+	ResourceKeys map[string]NamedKeys        // by resource: the keys of those that want another algorithm or a shared secret
+	Constraints  map[string]oauth.Constraint // by resource: to what the tokens of those that ask for it must be bound
 	Now          func() time.Time
 }
 
@@ -93,6 +96,8 @@ type claims struct {
 	ExpiresAt int64  `json:"exp"`
 	ID        string `json:"jti"`
 	Scope     string `json:"scope"`
+
+	Confirmation oauth.Confirmation `json:"cnf,omitzero"` // RFC 7800 §3.1, protocol W4
 }
 
 // Draft makes a draft of what was decided. The error is an *oauth.Error: temporarily_unavailable where there is no key.
@@ -101,6 +106,10 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 		return Draft{}, &oauth.Error{Code: oauth.ServerError, Description: "nothing was decided"}
 	}
 	keys, err := i.keysFor(decision.Audience())
+	if err != nil {
+		return Draft{}, err
+	}
+	confirmation, err := decision.Sender().Confirm(i.constraintOf(decision.Audience()))
 	if err != nil {
 		return Draft{}, err
 	}
@@ -126,7 +135,17 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 		ExpiresAt: expires.Unix(),
 		ID:        rand.Text(),
 		Scope:     decision.Scope().String(),
+
+		Confirmation: confirmation,
 	}}, nil
+}
+
+// constraintOf returns what each of these resources asks for.
+func (i *Issuer) constraintOf(audience []string) (all oauth.Constraint) {
+	for _, resource := range audience {
+		all = all.And(i.config.Constraints[resource])
+	}
+	return all
 }
 
 // keysFor returns the keys that this audience can verify. A token for several has one signature only.
@@ -163,6 +182,8 @@ type AccessToken struct {
 	ExpiresIn int64  // seconds from now
 	ID        string // jti, by which logs name it
 	ExpiresAt int64  // seconds since 1970
+
+	Confirmation oauth.Confirmation // to what it is bound; its TokenType is that of the token
 }
 
 // Sign signs the draft. The error is an *oauth.Error.
@@ -184,6 +205,8 @@ func (d Draft) Sign() (AccessToken, error) {
 		ExpiresIn: d.claims.ExpiresAt - d.claims.IssuedAt,
 		ID:        d.claims.ID,
 		ExpiresAt: d.claims.ExpiresAt,
+
+		Confirmation: d.claims.Confirmation,
 	}, nil
 }
 
