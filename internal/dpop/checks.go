@@ -20,8 +20,8 @@ const (
 	// enough (RFC 9449 §4.2).
 	maxID = 256
 
-	// window is how far iat may be from now, in either direction (RFC 9449 §11.1, protocol D1). nbf may be as far ahead:
-	// a clock that is fast shows in both.
+	// window is how far iat may be from now, in either direction (RFC 9449 §11.1, protocol D1). nbf may be as far
+	// ahead: a clock that is fast shows in both.
 	window = time.Minute
 
 	// skew is the clock difference that is forgiven to exp.

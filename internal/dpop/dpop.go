@@ -1,9 +1,9 @@
-// Package dpop checks that whoever sends a request has a private key: the DPoP proofs of RFC 9449, for the token endpoint
-// and for APIs.
+// Package dpop checks that whoever sends a request has a private key: the DPoP proofs of RFC 9449, for the token
+// endpoint and for APIs.
 //
 // [Verifier.Verify] decides whether a proof belongs to a [Request]. What it returns names the key, to which a token is
-// then bound or already is, and the [replay.Use] that has to be remembered. [Nonces] makes and knows the values by which a
-// server bounds how long before its use a proof can have been made. [Sign] makes a proof.
+// then bound or already is, and the [replay.Use] that has to be remembered. [Nonces] makes and knows the values by
+// which a server bounds how long before its use a proof can have been made. [Sign] makes a proof.
 //
 // A proof shows who has a key, and never who somebody is: the package must never be taken for an authentication, and
 // nothing is granted because of a proof alone. It knows no HTTP and none of OAuth's error codes: what it returns is a
@@ -84,8 +84,8 @@ type Request struct {
 	// the token endpoint.
 	AccessToken string
 
-	// Thumbprint is that of the one key that is accepted: at an API the token's cnf.jkt. Empty: any key is good, but none
-	// is beside an AccessToken, which is then not bound to any.
+	// Thumbprint is that of the one key that is accepted: at an API the token's cnf.jkt. Empty: any key is good, but
+	// none is beside an AccessToken, which is then not bound to any.
 	Thumbprint string
 }
 
@@ -104,8 +104,8 @@ func (p Proof) Thumbprint() string { return p.thumbprint }
 // Use returns what has to be remembered so that the proof is good only once (RFC 9449 §11.1).
 func (p Proof) Use() replay.Use { return p.use }
 
-// Verify decides whether the proof in text (the value of the one DPoP header) belongs to r. A *Fault refuses it; any other
-// error says that it could not be decided.
+// Verify decides whether the proof in text (the value of the one DPoP header) belongs to r. A *Fault refuses it; any
+// other error says that it could not be decided.
 //
 // The order matters: what is cheap comes before the signature (protocol A7). The nonce comes last, so that only a proof
 // that lacks nothing else is asked to come again.

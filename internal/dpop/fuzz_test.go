@@ -11,15 +11,16 @@ import (
 	"example.com/countersign/internal/dpop"
 )
 
-// Whatever is accepted was made for this request, by what encoding/json says that it says; whatever is refused is refused
-// with a fault.
+// Whatever is accepted was made for this request, by what encoding/json says that it says; whatever is refused is
+// refused with a fault.
 func FuzzVerify(f *testing.F) {
 	now := time.Unix(1562262618, 0)
 	h := newHolder(f)
 	f.Add(example(f, "rfc9449-4.1.jwt"), "https://server.example.com/token")
 	f.Add(example(f, "rfc9449-7.1.jwt"), "https://resource.example.org/protectedresource")
 	for _, changed := range []claims{
-		good(), good().with("iat", now.Unix()), good().with("iat", now.Unix()).with("exp", 1), good().with("htu", "https://[::1]:1/%2e"),
+		good(), good().with("iat", now.Unix()),
+		good().with("iat", now.Unix()).with("exp", 1), good().with("htu", "https://[::1]:1/%2e"),
 	} {
 		f.Add(h.proof(f, changed), endpoint)
 		f.Add(h.sign(f, h.header(`,"crit":[]`), changed), "http://a")
@@ -49,8 +50,8 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// There is one normal form: normalised again it stays, it is the same in whatever letters scheme and host were written, and
-// net/url reads in it what it reads in the original.
+// There is one normal form: normalised again it stays, it is the same in whatever letters scheme and host were
+// written, and net/url reads in it what it reads in the original.
 func FuzzNormalise(f *testing.F) {
 	for _, seed := range []string{
 		endpoint, "HTTPS://A:443", "http://[::1]:80/a/./b/../%7e%2f?q#f", "https://a/%2e%2E/..//b/.", "https://u@a/", "//a", "https://a:/",

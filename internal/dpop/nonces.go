@@ -16,8 +16,8 @@ const (
 	// noncePeriod is the time for which one nonce is given out.
 	noncePeriod = time.Minute
 
-	// nonceLife is how many periods a nonce is good for after the one that it was made in: between four and five minutes
-	// after it was given out.
+	// nonceLife is how many periods a nonce is good for after the one that it was made in: between four and five
+	// minutes after it was given out.
 	nonceLife = 4
 
 	// nonceAhead is how many periods ahead of our clock a nonce may have been made: other instances make them too.
@@ -33,8 +33,8 @@ const (
 	nonceMAC = sha256.Size / 2
 )
 
-// NonceKeys returns the secret keys of nonces, the newest first: it makes them, and all are accepted, so that a key can be
-// replaced without a pause. Each has 32 bytes or more. An error says that they could not be had.
+// NonceKeys returns the secret keys of nonces, the newest first: it makes them, and all are accepted, so that a key
+// can be replaced without a pause. Each has 32 bytes or more. An error says that they could not be had.
 type NonceKeys func(ctx context.Context) ([][]byte, error)
 
 // RandomNonceKeys returns a key that no other process has, and that ends with this one.
@@ -44,8 +44,9 @@ func RandomNonceKeys() NonceKeys {
 	return func(context.Context) ([][]byte, error) { return [][]byte{key}, nil }
 }
 
-// Nonces makes and knows the nonces of a server (RFC 9449 §8, §9; protocol D3). It remembers none: a nonce is the minute in
-// which it was made, and a MAC. Every instance that has the keys knows the nonces of all. It is safe for concurrent use.
+// Nonces makes and knows the nonces of a server (RFC 9449 §8, §9; protocol D3). It remembers none: a nonce is the
+// minute in which it was made, and a MAC. Every instance that has the keys knows the nonces of all. It is safe for
+// concurrent use.
 type Nonces struct {
 	keys NonceKeys
 	now  func() time.Time
@@ -69,8 +70,8 @@ func (n *Nonces) Fresh(ctx context.Context) (string, error) {
 	return nonceOf(keys[0], n.period()), nil
 }
 
-// knows reports whether nonce is one that we gave out, and not too long ago. All keys are tried, and each comparison takes
-// the same time, so that the clock tells nothing of how a forged one begins.
+// knows reports whether nonce is one that we gave out, and not too long ago. All keys are tried, and each comparison
+// takes the same time, so that the clock tells nothing of how a forged one begins.
 func (n *Nonces) knows(ctx context.Context, nonce string) (bool, error) {
 	keys, err := n.usable(ctx)
 	if err != nil {
@@ -109,8 +110,7 @@ func (n *Nonces) period() int64 { return n.now().Unix() / int64(noncePeriod/time
 
 // nonceOf returns the nonce of a period in base64url: eight bytes that say which, and the MAC.
 func nonceOf(key []byte, period int64) string {
-	nonce := make([]byte, 0, 8+sha256.Size)
-	nonce = binary.BigEndian.AppendUint64(nonce, uint64(period))
+	nonce, _ := binary.Append(make([]byte, 0, 8+sha256.Size), binary.BigEndian, period) // a number always encodes
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(nonceDomain))
 	mac.Write(nonce)
@@ -123,10 +123,12 @@ func periodOf(nonce string) (period int64, wellFormed bool) {
 		return 0, false
 	}
 	decoded, err := base64.RawURLEncoding.DecodeString(nonce)
-	if err != nil || len(decoded) != 8+nonceMAC {
+	if err != nil {
+		return 0, false
+	}
+	if _, err := binary.Decode(decoded, binary.BigEndian, &period); err != nil {
 		return 0, false
 	}
 	const most = 1 << 40 // farther ahead than any clock, and far from where a sum would overflow
-	period = int64(binary.BigEndian.Uint64(decoded))
 	return period, 0 <= period && period < most
 }

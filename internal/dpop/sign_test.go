@@ -75,7 +75,9 @@ func TestD1_Sign_leaves_out_what_there_is_not_and_makes_a_jti_of_its_own(t *test
 
 func TestD1_a_signed_proof_is_accepted_for_its_key(t *testing.T) {
 	h := newHolder(t)
-	text, err := dpop.Sign(h.key, dpop.Claims{Method: "GET", URL: "https://api.example.com/a?b=<c>&d", IssuedAt: epoch, AccessToken: "token"})
+	text, err := dpop.Sign(h.key, dpop.Claims{
+		Method: "GET", URL: "https://api.example.com/a?b=<c>&d", IssuedAt: epoch, AccessToken: "token",
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

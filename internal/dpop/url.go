@@ -28,10 +28,10 @@ func checkURL(htu string, urls []string) error {
 	return ErrURL
 }
 
-// normalise returns the one form that an http or https URL has without its query and fragment, and reports whether it is
-// such a URL. It is read by the grammar of RFC 3986 and no other: what the grammar does not have (a backslash, white
-// space, letters beyond ASCII) is not made into something that it has. User information is refused (RFC 9110 §4.2.4): it
-// can make a URL look like one of another host.
+// normalise returns the one form that an http or https URL has without its query and fragment, and reports whether it
+// is such a URL. It is read by the grammar of RFC 3986 and no other: what the grammar does not have (a backslash,
+// white space, letters beyond ASCII) is not made into something that it has. User information is refused (RFC 9110
+// §4.2.4): it can make a URL look like one of another host.
 func normalise(url string) (string, bool) {
 	if end := strings.IndexAny(url, "?#"); end >= 0 {
 		url = url[:end]

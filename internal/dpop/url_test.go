@@ -82,8 +82,10 @@ func TestD1_htu_is_an_absolute_URL_without_user_information(t *testing.T) {
 		"https://auth.example.com/token%4", "https://auth.example.com/token%zz", "https://auth.example.com/%u0074oken",
 		"https://%61uth.example.com/token", "https://auth.example.com%2Ftoken", "https://auth.example.com:https/token",
 		"https://auth.example.com:44 3/token", "https://auth.example.com:-443/token", "https://auth.example.com:443:443/token",
-		"https://[auth.example.com]/token", "https://[::1/token", "https://::1]/token", "https://::1/token", "https://[]/token", "https://[127.0.0.1]/token",
-		"https://[fe80::1%25eth0]/token", "https://[::1]x/token", "https://auth.example.com/<token>", "https://auth.example.com/token|a",
+		"https://[auth.example.com]/token", "https://[::1/token", "https://::1]/token",
+		"https://::1/token", "https://[]/token", "https://[127.0.0.1]/token",
+		"https://[fe80::1%25eth0]/token", "https://[::1]x/token",
+		"https://auth.example.com/<token>", "https://auth.example.com/token|a",
 	} {
 		verdicts = append(verdicts, p.deny(htu, dpop.ErrURLForm))
 	}
@@ -94,7 +96,9 @@ func TestD1_htu_is_an_absolute_URL_without_user_information(t *testing.T) {
 func TestD1_htu_is_one_of_the_URLs_of_the_request(t *testing.T) {
 	p := proofsFor{t, newHolder(t)}
 	request := atTokenEndpoint
-	request.URLs = []string{"HTTPS://MTLS.Example.com:443/a/../%74oken?query", "http://[::1]:80", "https://api.example.com/a%2fb//c"}
+	request.URLs = []string{
+		"HTTPS://MTLS.Example.com:443/a/../%74oken?query", "http://[::1]:80", "https://api.example.com/a%2fb//c",
+	}
 	judge(t, newVerifier(t, nil), request,
 		p.allow("https://mtls.example.com/token"),
 		p.allow("http://[::1]/"),
@@ -110,7 +114,8 @@ func TestD1_htu_is_one_of_the_URLs_of_the_request(t *testing.T) {
 	)
 }
 
-// A request whose own URL is none could never have a proof: that is no fault of the proof, and no reason to let it pass.
+// A request whose own URL is none could never have a proof: that is no fault of the proof, and no reason to let it
+// pass.
 func TestD1_a_URL_of_the_request_that_is_none_is_no_fault_of_the_proof(t *testing.T) {
 	h := newHolder(t)
 	for _, url := range []string{"", "/token", "auth.example.com/token", "https://user@auth.example.com/token"} {

@@ -163,8 +163,10 @@ func TestD1_alg_is_asymmetric_and_accepted(t *testing.T) {
 // RFC 9449 §4.3 items 6 and 7.
 func TestD1_the_key_in_the_header_is_public_and_has_signed(t *testing.T) {
 	h, other := newHolder(t), newHolder(t)
+	keyless := func(more string) string { return h.sign(t, `{"typ":"dpop+jwt","alg":"ES256"`+more+`}`, good()) }
 	proof := h.proof(t, good())
 	parts := strings.Split(proof, ".")
+	otherClaims := strings.Split(h.proof(t, good().with("jti", "2")), ".")[1]
 	scalar, err := h.private.Bytes()
 	if err != nil {
 		t.Fatal(err)
@@ -172,12 +174,12 @@ func TestD1_the_key_in_the_header_is_public_and_has_signed(t *testing.T) {
 	private := strings.TrimSuffix(h.jwk, "}") + `,"d":"` + encode(scalar) + `"}`
 	judge(t, newVerifier(t, nil), atTokenEndpoint,
 		deny("another has signed", other.sign(t, h.header(""), good()), jose.ErrSignature),
-		deny("other claims", parts[0]+"."+strings.Split(h.proof(t, good().with("jti", "2")), ".")[1]+"."+parts[2], jose.ErrSignature),
+		deny("other claims", parts[0]+"."+otherClaims+"."+parts[2], jose.ErrSignature),
 		deny("r and s are zero", parts[0]+"."+parts[1]+"."+encode(make([]byte, 64)), jose.ErrSignature),
 		deny("the private key", h.sign(t, `{"typ":"dpop+jwt","alg":"ES256","jwk":`+private+`}`, good()), jose.ErrKeyPrivate),
-		deny("no key", h.sign(t, `{"typ":"dpop+jwt","alg":"ES256"}`, good()), jose.ErrNoProofKey),
-		deny("a kid", h.sign(t, `{"typ":"dpop+jwt","alg":"ES256","kid":"`+h.key.ID()+`"}`, good()), jose.ErrNoProofKey),
-		deny("a place to fetch it from", h.sign(t, `{"typ":"dpop+jwt","alg":"ES256","jku":"https://127.0.0.1:1/"}`, good()), jose.ErrNoProofKey),
+		deny("no key", keyless(""), jose.ErrNoProofKey),
+		deny("a kid", keyless(`,"kid":"`+h.key.ID()+`"`), jose.ErrNoProofKey),
+		deny("a place to fetch it from", keyless(`,"jku":"https://127.0.0.1:1/"`), jose.ErrNoProofKey),
 	)
 }
 
@@ -231,7 +233,8 @@ func TestD1_exp_and_nbf_are_honoured_where_they_are_there(t *testing.T) {
 	)
 }
 
-// RFC 9449 §4.3 item 12 and §11.8: a token is of use to nobody but the holder of its key, and a proof with no other token.
+// RFC 9449 §4.3 item 12 and §11.8: a token is of use to nobody but the holder of its key, and a proof with no other
+// token.
 func TestD4_at_an_API_a_proof_is_for_its_token_and_the_token_for_its_key(t *testing.T) {
 	h, other := newHolder(t), newHolder(t)
 	const token = "header.claims.signature"
@@ -301,8 +304,8 @@ func TestD1_a_proof_is_named_by_its_key_and_its_jti(t *testing.T) {
 	}
 }
 
-// RFC 9449 §11.1, protocol R: at no time at which a proof is accepted has its use been forgotten, nor is it refused before
-// it was used because it should have been forgotten.
+// RFC 9449 §11.1, protocol R: at no time at which a proof is accepted has its use been forgotten, nor is it refused
+// before it was used because it should have been forgotten.
 func TestD1_a_use_is_remembered_for_as_long_as_the_proof_is_accepted(t *testing.T) {
 	h := newHolder(t)
 	for _, offset := range []time.Duration{-60 * time.Second, 0, 60 * time.Second} {
@@ -360,8 +363,8 @@ func TestD1_a_verifier_needs_a_clock(t *testing.T) {
 	}
 }
 
-// Protocol T6: what a caller may read is plain ASCII without quotation marks and backslashes, and each fault has its own
-// reason for the audit log.
+// Protocol T6: what a caller may read is plain ASCII without quotation marks and backslashes, and each fault has its
+// own reason for the audit log.
 func TestT6_sentences_can_stand_in_error_description(t *testing.T) {
 	description := regexp.MustCompile(`\A[\x20-\x21\x23-\x5B\x5D-\x7E]{10,200}\z`) // RFC 6749 §5.2
 	reason := regexp.MustCompile(`\A[a-z0-9]+(?:_[a-z0-9]+)*\z`)

@@ -8,9 +8,9 @@
 //
 // Printing a key in any form, a log included, shows nothing of its private part.
 //
-// The package must never pick an algorithm or a key because a header says so. A [Proof] is the exception, for whoever asks
-// for one: it verifies with the key that its header brings, and so proves that its sender has that key. Nothing is
-// granted because of the key alone.
+// The package must never pick an algorithm or a key because a header says so. A [Proof] is the exception, for whoever
+// asks for one: it verifies with the key that its header brings, and so proves that its sender has that key. Nothing
+// is granted because of the key alone.
 package jose
 
 import (

@@ -13,6 +13,7 @@ import (
 // The ways in which a JWT does not bring a key that it could be a proof of, besides those of every JWT and every key.
 var (
 	ErrNoProofKey        = &Fault{"proof_key_missing", "the header has no jwk that is a JSON object"}
+	ErrProofKeyLarge     = &Fault{"proof_key_large", "the RSA key in the header has more than 4096 bits"}
 	ErrProofKeyAlgorithm = &Fault{"proof_key_alg", "the alg of the key in the header is not the alg of the JWT"}
 )
 
@@ -28,8 +29,8 @@ type Proof struct {
 }
 
 // ParseProof takes a proof apart: [Parse], and the key in the jwk header parameter (RFC 7515 §4.1.3), which must be a
-// public one, strong enough, and fit the alg. typ is not judged, and kid, jku, x5u, x5c are not looked at. The error is a
-// *Fault.
+// public one, strong enough, and fit the alg. typ is not judged, and kid, jku, x5u, x5c are not looked at. The error
+// is a *Fault.
 func ParseProof(text string) (Proof, error) {
 	token, err := Parse(text)
 	if err != nil {
@@ -54,15 +55,16 @@ func (p Proof) Type() string { return p.token.Type }
 // Thumbprint returns the RFC 7638 thumbprint of the key.
 func (p Proof) Thumbprint() string { return p.key.id }
 
-// Unverified returns the claims of a proof whose signature nobody has looked at: good to refuse early, for nothing else.
+// Unverified returns the claims of a proof whose signature nobody has looked at: good to refuse early, for nothing
+// else.
 func (p Proof) Unverified() Claims { return p.token.claims }
 
 // Verify returns the claims if the key that the proof brought has signed it. The error is ErrSignature.
 func (p Proof) Verify() (Claims, error) { return p.token.Verify(p.key) }
 
-// readProofKey reads the jwk of a header, by the rules of every other JWK that is to verify. Where those are lenient, this
-// one is not: the numbers of a key have one form (RFC 7518 §6.2.1.2, §6.3.1), and kty is read with regard to case. It
-// does without jwx, because strangers decide how often it is done.
+// readProofKey reads the jwk of a header, by the rules of every other JWK that is to verify. Where those are lenient,
+// this one is not: the numbers of a key have one form (RFC 7518 §6.2.1.2, §6.3.1), and kty is read with regard to
+// case. It does without jwx, because strangers decide how often it is done.
 func readProofKey(header any, algorithm Algorithm) (VerificationKey, error) {
 	object, isObject := header.(map[string]any)
 	if !isObject {
@@ -129,17 +131,25 @@ func readEd25519(object map[string]any) (ed25519.PublicKey, error) {
 	return x, nil
 }
 
-// readRSA holds RFC 7518 §6.3.1: numbers without leading zeros. How large they may be is asked of every key.
+// maxProofRSABits is the length of the largest RSA key of a proof. A registered key may be twice as long; this one
+// is a stranger's choice, and so is how often it is used: with the longest modulus and exponent a verification would
+// take ten times as long as with this length and 65537.
+const maxProofRSABits = 4096
+
+// readRSA holds RFC 7518 §6.3.1: numbers without leading zeros.
 func readRSA(object map[string]any) (*rsa.PublicKey, error) {
 	n, e := octets(object, "n"), octets(object, "e")
 	if len(n) == 0 || len(e) == 0 || n[0] == 0 || e[0] == 0 {
 		return nil, ErrKeyMember
 	}
-	exponent := new(big.Int).SetBytes(e)
-	if exponent.Cmp(big.NewInt(maxRSAExponent)) > 0 {
+	modulus, exponent := new(big.Int).SetBytes(n), new(big.Int).SetBytes(e)
+	switch {
+	case exponent.Cmp(big.NewInt(maxRSAExponent)) > 0:
 		return nil, ErrKeyWeak
+	case modulus.BitLen() > maxProofRSABits:
+		return nil, ErrProofKeyLarge
 	}
-	return &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(exponent.Int64())}, nil
+	return &rsa.PublicKey{N: modulus, E: int(exponent.Int64())}, nil
 }
 
 // octets returns what a member is the base64url of, and nothing where it is none.

@@ -161,10 +161,10 @@ func TestA3_the_key_of_a_proof_is_strong_and_written_in_one_way(t *testing.T) {
 	good := modulus(2048)
 	half := big.NewInt(1)
 	judge(t, parseProof(t),
-		allow("RSA 8192", withKey(jose.PS512, rsaJWK(modulus(8192), "AQAB"))),
+		allow("RSA 4096", withKey(jose.PS512, rsaJWK(modulus(4096), "AQAB"))),
 		allow("the largest exponent", withKey(jose.PS256, rsaJWK(good, "f____w"))),
 		weak("RSA 2047", rsaJWK(modulus(2047), "AQAB"), jose.RS256, jose.ErrKeyWeak),
-		weak("RSA 8193", rsaJWK(modulus(8193), "AQAB"), jose.RS256, jose.ErrKeyWeak),
+		weak("RSA 4097", rsaJWK(modulus(4097), "AQAB"), jose.RS256, jose.ErrProofKeyLarge),
 		weak("exponent 1", rsaJWK(good, "AQ"), jose.RS256, jose.ErrKeyWeak),
 		weak("exponent of 32 bits", rsaJWK(good, "gAAAAQ"), jose.RS256, jose.ErrKeyWeak),
 		weak("exponent 2^64 + 3", rsaJWK(good, encode([]byte{1, 0, 0, 0, 0, 0, 0, 0, 3})), jose.RS256, jose.ErrKeyWeak),

@@ -9,9 +9,9 @@ import (
 	"math/big"
 )
 
-// canonicalJWK returns public (*ecdsa.PublicKey, *rsa.PublicKey or ed25519.PublicKey) as a JWK with the members that its
-// type requires and no others, in the one form of RFC 7638 §3.3. It is made of the key and never of how somebody wrote
-// the key down, so that one key has one.
+// canonicalJWK returns public (*ecdsa.PublicKey, *rsa.PublicKey or ed25519.PublicKey) as a JWK with the members that
+// its type requires and no others, in the one form of RFC 7638 §3.3. It is made of the key and never of how somebody
+// wrote the key down, so that one key has one.
 func canonicalJWK(public any) ([]byte, error) {
 	encode := base64.RawURLEncoding.AppendEncode
 	switch key := public.(type) {
