@@ -278,15 +278,19 @@ var notExplained = map[string]string{
 
 	"require": "it is a fault of a preset, found when a configuration is loaded",
 
+	"certificate_missing": noConnection, "certificate_untrusted": noConnection, "certificate_expired": noConnection,
+	"certificate_name": noConnection, "certificate_key": noConnection,
+
 	"secret_wrong": standsIn, "busy": standsIn, "client_keys_unavailable": standsIn, "issuer_keys_unavailable": standsIn,
 	"signing_key_unavailable": standsIn, "signing_failed": standsIn, "configuration_unavailable": standsIn,
 	"replayed": aNewService, "assertion_replayed": aNewService, "client_assertion_replayed": aNewService, "replay_store_unavailable": aNewService,
 }
 
 const (
-	theRequest  = "explain makes the request itself"
-	standsIn    = "there is a stand-in for what could fail"
-	aNewService = "a service that has just begun remembers nothing"
+	theRequest   = "explain makes the request itself"
+	noConnection = "a certificate comes with a TLS connection, and explain has none"
+	standsIn     = "there is a stand-in for what could fail"
+	aNewService  = "a service that has just begun remembers nothing"
 )
 
 // The reasons are taken from the source, so that none is forgotten here when one is added there.

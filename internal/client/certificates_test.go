@@ -77,6 +77,13 @@ func newKey(t testing.TB) crypto.Signer {
 	return key
 }
 
+func onCurve(t testing.TB, curve elliptic.Curve) crypto.PublicKey {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(curve, rand.Reader)
+	must(t, err)
+	return key.Public()
+}
+
 // authority makes certificates authorities.
 func authority(certificate *x509.Certificate) {
 	certificate.IsCA, certificate.BasicConstraintsValid = true, true
