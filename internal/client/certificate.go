@@ -16,9 +16,9 @@ type holder interface {
 	Holds(ctx context.Context, thumbprint string) (bool, error)
 }
 
-// byCertificate holds RFC 8705 §2 for a request that names a client and has no other credential: whether its certificate
-// is meant to authenticate is what the registration says. Whoever presents it has shown the proxy in front of us its
-// private key.
+// byCertificate holds RFC 8705 §2 for a request that names a client and has no other credential: whether its
+// certificate is meant to authenticate is what the registration says. That whoever presents it has its private key, the
+// proxy in front of us has seen in the TLS handshake.
 //
 // A chain is verified for every client that is named with a certificate, be it unknown or registered for whatever else,
 // so that the clock does not tell who is registered for tls_client_auth (protocol T8). What it can tell is whether keys
@@ -41,7 +41,9 @@ func (r *Registry) byCertificate(ctx context.Context, request oauth.TokenRequest
 }
 
 // checkCertificate looks at what the client's method goes by. The error is an *oauth.Error.
-func (r *Registry) checkCertificate(ctx context.Context, of *Registration, own *x509.Certificate, untrusted error) error {
+func (r *Registry) checkCertificate(
+	ctx context.Context, of *Registration, own *x509.Certificate, untrusted error,
+) error {
 	if of.Method == oauth.SelfSignedTLSClientAuth {
 		return r.checkKey(ctx, own, r.holders[of.ID])
 	}
@@ -62,13 +64,13 @@ func checkIssued(untrusted error, names naming, own *x509.Certificate) error {
 	return nil
 }
 
-// The ways in which nobody vouches for a certificate. They are told in our own words: those of package x509 repeat names
-// out of certificates that anybody can make.
+// The ways in which nobody vouches for a certificate. They are told in our own words: those of package x509 repeat
+// names out of certificates that anybody can make.
 var (
 	errNoAuthority = errors.New("the certificate does not lead to an authority of the configuration")
 	errValidity    = errors.New("the certificate, or one that it leads to, is not valid at this time")
 	errUsage       = errors.New("the certificate, or one that it leads to, is not for TLS clients")
-	errConstraint  = errors.New("an authority that the certificate leads to may not have issued it, or it has a critical extension that is not known here")
+	errConstraint  = errors.New("a constraint, an unknown critical extension or a fault in the chain forbids the certificate")
 )
 
 // reasonOf finds out in which way.

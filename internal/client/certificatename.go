@@ -33,7 +33,7 @@ func (n CertificateName) Validate() error {
 // naming reports whether a certificate names somebody.
 type naming func(*x509.Certificate) bool
 
-var errNames = errors.New("exactly one name identifies the certificate of a client: its subject DN, or a SAN that is a DNS name, a URI, an IP address or an e-mail address")
+var errNames = errors.New("want exactly one of a subject DN and a SAN (DNS name, URI, IP address, e-mail address)")
 
 func (n CertificateName) parse() (naming, error) {
 	kinds := []struct {
@@ -136,8 +136,8 @@ const (
 
 var oidSAN = asn1.ObjectIdentifier{2, 5, 29, 17}
 
-// anySAN returns what reports whether one of a certificate's alternative names of this kind is. It looks at the bytes of
-// the certificate, since a URI that was parsed need not come out as it went in.
+// anySAN returns what reports whether one of a certificate's alternative names of this kind is. It looks at the bytes
+// of the certificate, since a URI that was parsed need not come out as it went in.
 func anySAN(tag int, is func(name []byte) bool) naming {
 	return func(certificate *x509.Certificate) bool {
 		for _, extension := range certificate.Extensions { // of which there are no two of a kind

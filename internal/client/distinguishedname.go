@@ -5,15 +5,14 @@ import (
 	"encoding/asn1"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// distinguishedName is the name of a subject, in the order of a certificate (RFC 5280 §4.1.2.4). Each of its sets has its
-// attributes in one order.
+// distinguishedName is the name of a subject, in the order of a certificate (RFC 5280 §4.1.2.4). Each of its sets has
+// its attributes in one order.
 type distinguishedName [][]attribute
 
 // attribute is one attribute of a name. Two are the same where they are equal.
@@ -23,15 +22,15 @@ type attribute struct {
 	value string // the text, or the DER
 }
 
-// matches reports whether two names are the same: the same sets in the same order, each with the same attributes. Values
-// are compared character by character, which is stricter than RFC 5280 §7.1: no two names that one CA tells apart are
-// ever taken for each other.
+// matches reports whether two names are the same: the same sets in the same order, each with the same attributes.
+// Values are compared character by character, which is stricter than RFC 5280 §7.1: no two names that one CA tells
+// apart are ever taken for each other.
 func (n distinguishedName) matches(other distinguishedName) bool {
 	return slices.EqualFunc(n, other, slices.Equal)
 }
 
-// attributeTypes are the names of attribute types that can be written, in lower case: those of RFC 4514 §3, and those of
-// RFC 4519, RFC 2985, X.520 and the certificates of the web, of payment services and of open banking.
+// attributeTypes are the names of attribute types that can be written, in lower case: those of RFC 4514 §3, and those
+// of RFC 4519, RFC 2985, X.520 and the certificates of the web, of payment services and of open banking.
 var attributeTypes = map[string]string{
 	"cn": "2.5.4.3", "commonname": "2.5.4.3",
 	"l": "2.5.4.7", "localityname": "2.5.4.7",
@@ -47,7 +46,8 @@ var attributeTypes = map[string]string{
 	"serialnumber": "2.5.4.5",
 	"title":        "2.5.4.12",
 	"description":  "2.5.4.13", "businesscategory": "2.5.4.15", "postalcode": "2.5.4.17",
-	"name": "2.5.4.41", "givenname": "2.5.4.42", "gn": "2.5.4.42", "initials": "2.5.4.43", "generationqualifier": "2.5.4.44",
+	"name": "2.5.4.41", "givenname": "2.5.4.42", "gn": "2.5.4.42",
+	"initials": "2.5.4.43", "generationqualifier": "2.5.4.44",
 	"dnqualifier": "2.5.4.46", "pseudonym": "2.5.4.65", "organizationidentifier": "2.5.4.97",
 	"emailaddress": "1.2.840.113549.1.9.1", "e": "1.2.840.113549.1.9.1",
 	"jurisdictionlocalityname":        "1.3.6.1.4.1.311.60.2.1.1",
@@ -141,7 +141,7 @@ var errEmptyValue = errors.New("a value is empty")
 func hexValue(digits string) (attribute, error) {
 	der, err := hex.DecodeString(digits)
 	if err != nil || len(der) == 0 {
-		return attribute{}, fmt.Errorf("a value that begins with # has pairs of hexadecimal digits (to begin with a # as it is: %s)", `\#`)
+		return attribute{}, errors.New(`a value that begins with # has pairs of hexadecimal digits; a # as it is stands as \#`)
 	}
 	var value asn1.RawValue
 	if rest, err := asn1.Unmarshal(der, &value); err != nil || len(rest) > 0 {

@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// special are the characters of RFC 4514 §3 that a value can have only behind a backslash, and escapable are all that can
-// stand behind one as they are.
+// special are the characters of RFC 4514 §3 that a value can have only behind a backslash, and escapable are all that
+// can stand behind one as they are.
 const (
 	special   = `"+,;<>`
 	escapable = special + ` #=\`
@@ -20,8 +20,9 @@ const (
 var numericOID = regexp.MustCompile(`\A[0-2](?:\.(?:0|[1-9][0-9]*))+\z`)
 
 // parseDN reads a distinguished name as RFC 4514 §3 writes it: the last set of the certificate comes first. Beyond that
-// grammar spaces may follow a comma or a plus, since nothing else can begin there with a space, and most tools write one.
-// A name without any attribute, or with an empty one, is refused: it would be good for a certificate that names nobody.
+// grammar spaces may follow a comma or a plus, since nothing else can begin there with a space, and most tools write
+// one. A name without any attribute, or with an empty one, is refused: it would be good for a certificate that names
+// nobody.
 func parseDN(text string) (distinguishedName, error) {
 	if !utf8.ValidString(text) {
 		return nil, errors.New("it is not UTF-8")
@@ -49,18 +50,19 @@ func parseDN(text string) (distinguishedName, error) {
 	return name, nil
 }
 
-// parseAttribute reads a type and its value, and returns what is behind: nothing, or what begins with a comma or a plus.
+// parseAttribute reads a type and its value, and returns what is behind: nothing, or what begins with a comma or a
+// plus.
 func parseAttribute(text string) (attribute, string, error) {
 	kind, rest, found := strings.Cut(text, "=")
 	if !found {
-		return attribute{}, "", errors.New("each part has the form TYPE=value, and a comma in a value stands behind a backslash")
+		return attribute{}, "", errors.New("each part is TYPE=value, with a backslash before a comma in a value")
 	}
 	oid, known := attributeTypes[strings.ToLower(kind)]
 	if numericOID.MatchString(kind) {
 		oid, known = kind, true
 	}
 	if !known {
-		return attribute{}, "", fmt.Errorf("the attribute type %q is not known; its object identifier (such as 2.5.4.3) can be written instead", kind)
+		return attribute{}, "", fmt.Errorf("the attribute type %q is not known; write its object identifier, such as 2.5.4.3", kind)
 	}
 	end := endOfValue(rest)
 	read, err := parseValue(rest[:end])

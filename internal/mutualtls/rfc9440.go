@@ -15,8 +15,8 @@ const (
 	maxRSA          = 8192     // bits
 )
 
-// parse reads a list of certificates, which may be spread over several fields (RFC 9440 §2.1, §2.3; RFC 8941 §3.1, §3.3.5).
-// Fields that are all empty are an empty list.
+// parse reads a list of certificates, which may be spread over several fields (RFC 9440 §2.1, §2.3; RFC 8941 §3.1,
+// §3.3.5). Fields that are all empty are an empty list.
 func parse(fields []string) ([]*x509.Certificate, error) {
 	text := strings.Join(fields, ",")
 	if len(text) > maxText {
@@ -39,8 +39,8 @@ func parse(fields []string) ([]*x509.Certificate, error) {
 	return certificates, nil
 }
 
-// parseItem reads one certificate: DER as a Byte Sequence, which is base64 between colons. RFC 8941 §4.2.7 lets a reader
-// forgive what is not canonical; nobody who writes this header needs that.
+// parseItem reads one certificate: DER as a Byte Sequence, which is base64 between colons. RFC 8941 §4.2.7 lets a
+// reader forgive what is not canonical; nobody who writes this header needs that.
 func parseItem(item string) (*x509.Certificate, error) {
 	encoded, opened := strings.CutPrefix(item, ":")
 	encoded, closed := strings.CutSuffix(encoded, ":")
