@@ -6,20 +6,33 @@ import "slices"
 func (r partyReader) client(v value) Client {
 	m := v.mapping()
 	defer m.refuseOthers()
-	id := m.required("id")
+	id, authentication := m.required("id"), m.required("authentication")
 	c := Client{
 		At:              m.at(),
 		ID:              id.identifier(),
 		Disabled:        m.optional("disabled").flag(),
-		Authentication:  m.required("authentication").oneOf("", authenticationMethods()...),
+		Profile:         readProfile(m.optional("profile")),
+		Authentication:  authentication.oneOf("", authenticationMethods()...),
+		CertificateName: readCertificateName(m),
+		DPoPRequired:    m.optional("dpop").only(RequiredWord),
+		MTLSRequired:    r.certificates.readRequired(m.optional("mtls")),
 		Secrets:         readSecrets(m.optional("secrets")),
 		ClientAssertion: readClientAssertion(m.optional("client_assertion"), r.us),
 		Grants:          distinct(m.required("grants"), readGrant),
 		Assertion:       readOwnAssertion(m.optional("assertion")),
-		Allow:           list(m.optional("allow"), r.rules.read),
 	}
-	c.Keys = readKeys(m.optional("keys"), keyUse{kind: keysFor(c.Authentication), name: c.ID, rings: r.rings})
+	fapi2 := r.profile != "" || c.Profile != ""
+	c.Keys = readKeys(m.optional("keys"), keyUse{
+		kind: keysFor(c.Authentication), name: c.ID, rings: r.rings,
+		fapi2: fapi2 && slices.Contains(fapi2Methods(), c.Authentication), // else another fault says more
+	})
+	r.rules.fapi2 = fapi2 && r.profile == "" // else nothing at all is signed otherwise
+	c.Allow = list(m.optional("allow"), r.rules.read)
 	r.names.enter(id, c.ID)
+	if fapi2 {
+		holdClientToFAPI2(m, c)
+	}
+	r.certificates.checkMethod(authentication, c.Authentication)
 	checkAuthentication(m, c)
 	checkGrants(m, c)
 	checkRules(m, c)
@@ -27,7 +40,10 @@ func (r partyReader) client(v value) Client {
 }
 
 func authenticationMethods() []string {
-	return []string{PrivateKeyJWT, ClientSecretJWT, ClientSecretBasic, ClientSecretPost, NoAuthentication}
+	return []string{
+		PrivateKeyJWT, ClientSecretJWT, ClientSecretBasic, ClientSecretPost, TLSClientAuth, SelfSignedTLSClientAuth,
+		NoAuthentication,
+	}
 }
 
 func readGrant(v value) string {
@@ -43,12 +59,14 @@ func readSecrets(v value) []SecretHash {
 	return hashes
 }
 
-// keysFor returns what verifies a client's assertions. A client that authenticates without them can still sign
+// keysFor returns what verifies a client's assertions, or its certificate. A client that authenticates without them can still sign
 // assertions for the JWT authorization grant, in either way.
 func keysFor(authentication string) keyKind {
 	switch authentication {
 	case PrivateKeyJWT:
 		return publicKeys
+	case SelfSignedTLSClientAuth:
+		return certificateKeys
 	case ClientSecretJWT:
 		return sharedSecret
 	}
@@ -58,7 +76,18 @@ func keysFor(authentication string) keyKind {
 // checkAuthentication holds a client to the fields that its method uses. A credential beside them is refused and not
 // ignored: one who wrote it believes that it protects something (protocol C1, C2).
 func checkAuthentication(m *mapping, c Client) {
+	if c.Authentication != TLSClientAuth && c.Authentication != "" {
+		for _, name := range certificateNames() {
+			m.forbid(name, "it goes with %s", TLSClientAuth)
+		}
+	}
 	switch c.Authentication {
+	case TLSClientAuth:
+		m.exactlyOne(certificateNames()...)
+		forbidCredentials(m, c.Authentication+" compares the client's certificate")
+	case SelfSignedTLSClientAuth:
+		m.need("keys", "%s compares the client's certificate with them", c.Authentication)
+		forbidCredentials(m, c.Authentication+" compares the client's certificate")
 	case PrivateKeyJWT, ClientSecretJWT:
 		m.need("keys", "%s verifies the client's assertions with them", c.Authentication)
 		m.forbid("secrets", "%s compares no secrets", c.Authentication)
@@ -66,13 +95,18 @@ func checkAuthentication(m *mapping, c Client) {
 		m.need("secrets", "%s compares the client's secret with these hashes", c.Authentication)
 		m.forbid("client_assertion", "%s reads no client assertion", c.Authentication)
 	case NoAuthentication:
-		m.forbid("secrets", "authentication is none")
-		m.forbid("client_assertion", "authentication is none")
+		forbidCredentials(m, "authentication is none")
 		if slices.Contains(c.Grants, ClientCredentials) {
 			m.place("grants").fault("has %s, but a client without authentication can only have %s",
 				ClientCredentials, JWTBearer)
 		}
 	}
+}
+
+// forbidCredentials refuses what other methods compare.
+func forbidCredentials(m *mapping, why string) {
+	m.forbid("secrets", "%s", why)
+	m.forbid("client_assertion", "%s", why)
 }
 
 // checkGrants holds a client to the fields that its grants use.

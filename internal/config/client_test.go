@@ -114,7 +114,7 @@ clients:
     grants: [client_credentials, client_credentials]     #! clients[0].grants[1]: grants[1] is "client_credentials" again; list it once
 `)
 	denyByForm(t, "a_method_that_does_not_exist", inClient+`
-    authentication: tls_client_auth      #! clients[0].authentication: authentication is "tls_client_auth"; use one of private_key_jwt, …
+    authentication: tls_client           #! clients[0].authentication: authentication is "tls_client"; use one of private_key_jwt, …
     grants: [client_credentials]
 `)
 	denyByForm(t, "two_methods", inClient+`

@@ -170,4 +170,13 @@ resources:
   - id: batch
     allow: [{resource: https://api.example.com, scopes: [read]}]
 `
+	inTLS = `issuer: https://auth.example.com
+signing_keys: {secret: projects/acme/secrets/keys}
+resources:
+  - {id: https://api.example.com, scopes: [read, write]}
+  - {id: "urn:api", scopes: [read]}
+mutual_tls:
+`
+	withProxy = inTLS + `  proxy: {secret: projects/acme/secrets/proxy}
+`
 )

@@ -26,7 +26,7 @@ clients:
 	// Output:
 	// config.yaml:2: issuer: issuer is http beyond this machine; write https://HOST, with a port and a path if need be (RFC 8414 §2), or http://localhost, http://127.0.0.1 or http://[::1] for a local run
 	// config.yaml:8: clients[0].allow: allow is missing: no rule, no token
-	// config.yaml:9: clients[0].authentication: authentication is "private_key_jw"; use one of private_key_jwt, client_secret_jwt, client_secret_basic, client_secret_post, none
+	// config.yaml:9: clients[0].authentication: authentication is "private_key_jw"; use one of private_key_jwt, client_secret_jwt, client_secret_basic, client_secret_post, tls_client_auth, self_signed_tls_client_auth, none
 	// config.yaml:11: clients[0].alow: alow is not a field here; did you mean allow?
 }
 

@@ -93,16 +93,25 @@ func readFetching(m *mapping) Fetching {
 
 // readCA reads certificates, or the name of a file of them. A private key in their place is never repeated.
 func readCA(v value) (certificates, file string) {
-	const begin = "-----BEGIN "
-	if v.node == nil || !strings.Contains(v.node.Value, begin) {
+	if v.node == nil || !strings.Contains(v.node.Value, pemBegin) {
 		return "", v.filename()
 	}
 	written := v.text()
-	if strings.Count(written, begin) != strings.Count(written, begin+"CERTIFICATE-----") {
-		v.fault("has something else than certificates; write PEM whose every block is a CERTIFICATE, or the name of a file")
+	if !v.holdsCertificates(written) {
 		return "", ""
 	}
 	return written, ""
+}
+
+const pemBegin = "-----BEGIN "
+
+// holdsCertificates reports whether PEM is of certificates alone, and refuses any other.
+func (v value) holdsCertificates(written string) bool {
+	if strings.Count(written, pemBegin) != strings.Count(written, pemBegin+"CERTIFICATE-----") {
+		v.fault("has something else than certificates; write PEM whose every block is a CERTIFICATE, or the name of a file")
+		return false
+	}
+	return true
 }
 
 // entityTypes are those of OpenID Federation 1.0 §5.1 that can have the keys of somebody who asserts.
@@ -128,14 +137,14 @@ func readFederation(v value, use keyUse) Federation {
 	ids := register{}
 	return Federation{
 		At:            m.at(),
-		TrustAnchors:  list(m.required("trust_anchors"), func(v value) TrustAnchor { return readTrustAnchor(v, ids) }),
+		TrustAnchors:  list(m.required("trust_anchors"), func(v value) TrustAnchor { return readTrustAnchor(v, ids, use.rings) }),
 		EntityType:    m.optional("entity_type").oneOf(entityType, entityTypes()...),
 		MaxPathLength: m.optional("max_path_length").count(defaultIntermediates, 0, maxIntermediates),
 	}
 }
 
 // readTrustAnchor reads one anchor with its own keys. They are never fetched: all that the chain says rests on them.
-func readTrustAnchor(v value, ids register) TrustAnchor {
+func readTrustAnchor(v value, ids register, rings *ringReader) TrustAnchor {
 	m := v.mapping()
 	defer m.refuseOthers()
 	id := m.required("id")
@@ -153,5 +162,6 @@ func readTrustAnchor(v value, ids register) TrustAnchor {
 		id.warnOfHTTP(u)
 	}
 	ids.enter(id, a.ID)
+	rings.refusePrivate(m.place("secret"), a.Secret)
 	return a
 }

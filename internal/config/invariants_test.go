@@ -1,7 +1,6 @@
 package config_test
 
 import (
-	"encoding/json"
 	"net/url"
 	"strings"
 	"testing"
@@ -59,6 +58,14 @@ func (i invariants) service() {
 	i.signingKeys(c.SigningKeys)
 	i.must(c.ClockSkew >= 0 && c.ClockSkew <= time.Minute, "a clock skew of a minute at most", c.ClockSkew)
 	i.lifetime(c.AccessTokens.Lifetime)
+	i.mutualTLS(c.MutualTLS)
+	if c.DPoP.Nonces != "" {
+		i.private(c.DPoP.Nonces)
+	}
+	database := strings.Split(c.Replay.Firestore, "/")
+	i.must(c.Replay.Firestore == "" || len(database) == 4 && database[0] == "projects" && database[2] == "databases",
+		"the name of a database", c.Replay)
+	i.must(c.Profile == "" || c.Profile == "fapi2" && !c.Troubleshooting.RecToken, "a known profile", c.Profile)
 	i.must(len(c.Resources) > 0, "at least one resource", c.Resources)
 }
 
@@ -111,6 +118,7 @@ func (i invariants) resource(r config.Resource) {
 		}
 	}
 	i.scopes[r.ID] = r.Scopes
+	i.must(!r.MTLSRequired || !i.config.MutualTLS.IsZero(), "a certificate that is asked for is believed", r)
 	own := r.AccessTokens
 	i.must(symmetric(own.Algorithm) == (own.SharedSecret != ""), "an HMAC algorithm and a shared secret go together", own)
 	if own.SharedSecret != "" {
@@ -140,6 +148,10 @@ func (i invariants) client(c config.Client) {
 		i.keys(c.Keys, c.ID)
 		i.must(!c.Keys.Discovery, "discovery is for issuers", c.ID)
 	}
+	i.must(c.Profile == "" || c.Profile == "fapi2", "a known profile", c.Profile)
+	if i.config.FAPI2(c) {
+		i.fapi2(c)
+	}
 	i.lifetime(c.ClientAssertion.MaxLifetime)
 	i.must(c.ClientAssertion.MaxLifetime <= 10*time.Minute, "a client assertion lives for 10 m without an exception", c)
 	i.exceptions(c.ClientAssertion.Exceptions, "client_assertion.", 10*time.Minute)
@@ -164,9 +176,20 @@ func (i invariants) authentication(c config.Client, asserts bool) {
 	case config.NoAuthentication:
 		i.must(hashes == 0 && !written, "a client without authentication has no credentials", c)
 		i.must(asserts && len(c.Grants) == 1, "a client without authentication has the JWT grant alone", c)
+	case config.TLSClientAuth, config.SelfSignedTLSClientAuth:
+		i.must(hashes == 0 && !written, "a client with a certificate has no other credential", c)
+		i.must(!i.config.MutualTLS.IsZero(), "somebody is believed about its certificate", c)
+		if c.Authentication == config.TLSClientAuth {
+			i.must(i.config.MutualTLS.CA+i.config.MutualTLS.CAFile != "", "somebody has issued the certificate", c)
+			i.must(asserts || c.Keys.IsZero(), "keys are there to verify something", c)
+		} else {
+			i.must(!c.Keys.IsZero() && c.Keys.SharedSecret == "" && c.Keys.Federation.TrustAnchors == nil, "a key is its own", c)
+		}
 	default:
 		i.Errorf("a client authenticates in a way that does not exist: %q", c.Authentication)
 	}
+	i.certificateName(c)
+	i.must(!c.MTLSRequired || !i.config.MutualTLS.IsZero(), "a certificate that is asked for is believed", c)
 	for _, secret := range c.Secrets {
 		i.must(strings.HasPrefix(secret.Hash, "$argon2id$") || strings.HasPrefix(secret.Hash, "$2"), "a hash", secret)
 		i.must(secret.At.Line > 0, "a hash has a place", secret)
@@ -183,6 +206,7 @@ func (i invariants) issuer(s config.Issuer) {
 	i.assertion(s.Assertion, strict)
 	i.must(contains([]string{config.ClientNotNeeded, config.ClientIdentified, config.ClientAuthenticated}, s.Client),
 		"a known demand on the client", s.Client)
+	i.must(i.config.Profile == "" || s.Client == config.ClientAuthenticated, "clients are confidential", s)
 	i.rules(s.Allow)
 	_, known := config.FindPreset(s.Preset)
 	i.must(known || s.Preset == "", "a known preset", s.Preset)
@@ -255,66 +279,6 @@ func (i invariants) exceptions(all []config.Exception, section string, lifetime 
 		}
 	}
 	i.distinct(names)
-}
-
-func (i invariants) keys(k config.Keys, party string) {
-	i.oneOf("source of keys", k.JWKS != nil, k.PEM != "", k.File != "", k.Secret != "", k.SharedSecret != "",
-		k.JWKSURI != "", k.Discovery, k.Federation.TrustAnchors != nil)
-	i.must(k.At.Line > 0, "keys have a place", k)
-	i.must(k.Secret == "" || secretName(k.Secret), "the name of a secret", k)
-	if k.SharedSecret != "" {
-		i.shared(k.SharedSecret)
-		i.must(symmetric(k.Algorithm), "a shared secret has its algorithm", k)
-	} else {
-		i.must(k.Algorithm == "" || asymmetric(k.Algorithm), "public keys have an asymmetric algorithm", k)
-	}
-	i.jwks(k.JWKS)
-	switch {
-	case k.JWKSURI != "":
-		i.fetched(k.JWKSURI)
-	case k.Discovery:
-		i.fetched(party)
-	default:
-		i.must(k.Fetching == config.Fetching{}, "only what is fetched says how", k)
-	}
-	i.must(k.Fetching.CA == "" || k.Fetching.CAFile == "", "certificates are in one place", k)
-	if k.Federation.TrustAnchors != nil {
-		i.fetched(party)
-		i.federation(k.Federation)
-	}
-}
-
-func (i invariants) federation(f config.Federation) {
-	i.must(f.At.Line > 0, "a federation has a place", f)
-	i.must(f.MaxPathLength >= 0 && f.MaxPathLength <= 10, "a path of ten intermediates at most", f)
-	i.must(contains(strings.Fields("oauth_client openid_relying_party oauth_authorization_server openid_provider"), f.EntityType),
-		"an entity type that has keys", f)
-	var ids []string
-	for _, anchor := range f.TrustAnchors {
-		i.fetched(anchor.ID)
-		i.must(anchor.At.Line > 0, "an anchor has a place", anchor)
-		i.oneOf("source of an anchor's keys", anchor.JWKS != nil, anchor.File != "", anchor.Secret != "")
-		i.must(anchor.Secret == "" || secretName(anchor.Secret), "the name of a secret", anchor)
-		i.jwks(anchor.JWKS)
-		ids = append(ids, anchor.ID)
-	}
-	i.distinct(ids)
-}
-
-// fetched holds a URL that something is fetched from, or found under, to protocol F1.
-func (i invariants) fetched(written string) {
-	u, err := url.Parse(written)
-	i.must(err == nil && u.Host != "" && u.User == nil && !strings.ContainsAny(written, "#{}$ \n"), "a URL as it is", written)
-	i.must(strings.HasPrefix(written, "https://") ||
-		strings.HasPrefix(written, "http://") && contains([]string{"127.0.0.1", "::1", "localhost"}, u.Hostname()),
-		"a URL is https, or http on this machine", written)
-}
-
-func (i invariants) jwks(set []byte) {
-	if set != nil {
-		var members struct{ Keys []json.RawMessage }
-		i.must(json.Unmarshal(set, &members) == nil && len(members.Keys) > 0, "a JWK Set is JSON with keys", string(set))
-	}
 }
 
 func (i invariants) oneOf(what string, given ...bool) {

@@ -32,6 +32,7 @@ type keyKind int
 const (
 	anyKeys keyKind = iota
 	publicKeys
+	certificateKeys // public keys, among which that of a certificate must be found
 	sharedSecret
 )
 
@@ -40,6 +41,7 @@ type keyUse struct {
 	kind   keyKind
 	name   string // the client's id or the issuer's name; empty where a fault of it has been reported
 	issues bool   // the keys are an issuer's
+	fapi2  bool   // they are held to the FAPI 2.0 Security Profile
 	rings  *ringReader
 }
 
@@ -61,6 +63,7 @@ func readKeys(v value, use keyUse) Keys {
 		Fetching:     readFetching(m),
 	}
 	use.rings.refuseShared(m.place("shared_secret"), k.SharedSecret)
+	use.rings.refusePrivate(m.place("secret"), k.Secret)
 	switch {
 	case m.has("shared_secret"):
 		k.Algorithm = readKeyAlgorithm(m.required("algorithm"), "a shared secret", macAlgorithms())
@@ -72,8 +75,17 @@ func readKeys(v value, use keyUse) Keys {
 	default:
 		k.Algorithm = readKeyAlgorithm(m.optional("algorithm"), "public keys", signatureAlgorithms())
 	}
-	if use.kind == publicKeys {
+	switch use.kind {
+	case publicKeys:
 		m.forbid("shared_secret", "private_key_jwt needs public keys: jwks, pem, file, secret, jwks_uri or federation")
+	case certificateKeys:
+		// A trust chain comes in an assertion, and there is none.
+		const why = SelfSignedTLSClientAuth + " needs public keys: jwks, pem, file, secret or jwks_uri"
+		m.forbid("shared_secret", why)
+		m.forbid("federation", why)
+	}
+	if use.fapi2 {
+		m.place("algorithm").holdToFAPI2(k.Algorithm)
 	}
 	return k
 }

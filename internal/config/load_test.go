@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"os"
-	"strings"
 	"testing"
 	"time"
 
@@ -65,8 +64,17 @@ func TestTheCompleteDocument(t *testing.T) {
 				},
 			},
 		},
-		AccessTokens:    config.AccessTokens{Lifetime: 10 * time.Minute},
-		ClockSkew:       10 * time.Second,
+		AccessTokens: config.AccessTokens{Lifetime: 10 * time.Minute},
+		ClockSkew:    10 * time.Second,
+		Replay:       config.Replay{Firestore: "projects/acme/databases/(default)"},
+		DPoP:         config.DPoP{Nonces: "projects/acme/secrets/dpop-nonces"},
+		MutualTLS: config.MutualTLS{
+			Endpoint:          "https://mtls.auth.example.com",
+			CAFile:            "clients-ca.pem",
+			CertificateHeader: "Client-Cert",
+			ChainHeader:       "Client-Cert-Chain",
+			Proxy:             config.Proxy{Secret: "projects/acme/secrets/proxy", Header: "X-Proxy-Authorization"},
+		},
 		Troubleshooting: config.Troubleshooting{RecToken: true},
 		Resources: []config.Resource{
 			{ID: "https://invoices.example.com", Scopes: []string{"invoices.read", "invoices.write"}},
@@ -75,6 +83,7 @@ func TestTheCompleteDocument(t *testing.T) {
 				ID: "https://legacy.example.com", Scopes: []string{"legacy.read"},
 				AccessTokens: config.ResourceAccessToken{Algorithm: "RS256"},
 			},
+			{ID: "https://payments.example.com", Scopes: []string{"payments.write"}, DPoPRequired: true, MTLSRequired: true},
 			{
 				ID: "urn:example:legacy-ledger", Scopes: []string{"ledger.read"},
 				AccessTokens: config.ResourceAccessToken{
@@ -113,6 +122,35 @@ func TestTheCompleteDocument(t *testing.T) {
 			Lifetime:      10 * time.Minute,
 		}},
 	}, ignorePositions)
+
+	equal(t, "a client with a certificate", client(t, c, "treasury"), config.Client{
+		ID:              "treasury",
+		Authentication:  config.TLSClientAuth,
+		CertificateName: config.CertificateName{SubjectDN: "CN=treasury,O=Acme,C=CH"},
+		DPoPRequired:    true,
+		MTLSRequired:    true,
+		ClientAssertion: config.ClientAssertion{MaxLifetime: 10 * time.Minute},
+		Grants:          []string{config.ClientCredentials},
+		Assertion:       config.Assertion{MaxLifetime: time.Hour},
+		Allow: []config.Rule{{
+			Resource:      "https://payments.example.com",
+			Scopes:        []string{"payments.write"},
+			DefaultScopes: []string{"payments.write"},
+			Lifetime:      10 * time.Minute,
+		}},
+	}, ignorePositions)
+	for id, name := range map[string]config.CertificateName{
+		"mesh-gateway": {SANDNS: "gateway.mesh.example.com"},
+		"mesh-batch":   {SANURI: "spiffe://example.org/payments/batch"},
+		"appliance":    {SANIP: "192.0.2.7"},
+		"night-shift":  {SANEmail: "night-shift@example.com"},
+		"bank":         {},
+	} {
+		equal(t, "the certificate of "+id, client(t, c, id).CertificateName, name, ignorePositions)
+	}
+	if bank := client(t, c, "bank"); !c.FAPI2(bank) || c.FAPI2(client(t, c, "treasury")) {
+		t.Errorf("the profiles are read as %q of the bank and %q of the service", bank.Profile, c.Profile)
+	}
 
 	equal(t, "an issuer", c.Issuers[0], config.Issuer{
 		Issuer: "https://token.actions.githubusercontent.com",
@@ -205,6 +243,10 @@ func TestPositionsOfWhatIsCheckedLater(t *testing.T) {
     secrets:
       - $2b$10$irJafH76pkVUsJx9y9IuJe4bMCurhNQ.bxqomkuZ3VHKeMqcnZ5/e
     grants: [client_credentials]
+  - id: tls
+    authentication: tls_client_auth
+    tls_client_auth_san_ip: 192.0.2.7
+    grants: [`+jwtBearer+`]
 issuers:
   - issuer: https://idp.example.com
     keys:
@@ -217,21 +259,31 @@ issuers:
         claims:
           team: claims.team
           "https://example.com/team": claims.team
+mutual_tls:
+  ca_file: ca.pem
+  proxy: {secret: projects/acme/secrets/proxy}
+replay: {firestore: projects/acme/databases/replay}
+dpop: {nonces: projects/acme/secrets/nonces}
 `)
 	rule := c.Issuers[0].Allow[0]
 	for _, test := range []struct{ got, want config.Position }{
 		{c.SigningKeys.At, at(2, "signing_keys")},
+		{c.Clients[1].CertificateName.At, at(16, "clients[1].tls_client_auth_san_ip")},
+		{c.MutualTLS.At, at(30, "mutual_tls")},
+		{c.MutualTLS.Proxy.At, at(32, "mutual_tls.proxy")},
+		{c.Replay.At, at(33, "replay")},
+		{c.DPoP.At, at(34, "dpop")},
 		{c.Resources[0].At, at(4, "resources[0]")},
 		{c.Clients[0].At, at(7, "clients[0]")},
 		{c.Clients[0].Allow[0].At, at(8, "clients[0].allow[0]")},
 		{c.Clients[0].Secrets[0].At, at(12, "clients[0].secrets[0]")},
-		{c.Issuers[0].At, at(15, "issuers[0]")},
-		{c.Issuers[0].Assertion.At, at(15, "issuers[0]")},
-		{c.Issuers[0].Keys.At, at(16, "issuers[0].keys")},
-		{rule.At, at(19, "issuers[0].allow[0]")},
-		{rule.If.At, at(21, "issuers[0].allow[0].if")},
-		{rule.Claims["team"].At, at(24, "issuers[0].allow[0].claims.team")},
-		{rule.Claims["https://example.com/team"].At, at(25, `issuers[0].allow[0].claims["https://example.com/team"]`)},
+		{c.Issuers[0].At, at(19, "issuers[0]")},
+		{c.Issuers[0].Assertion.At, at(19, "issuers[0]")},
+		{c.Issuers[0].Keys.At, at(20, "issuers[0].keys")},
+		{rule.At, at(23, "issuers[0].allow[0]")},
+		{rule.If.At, at(25, "issuers[0].allow[0].if")},
+		{rule.Claims["team"].At, at(28, "issuers[0].allow[0].claims.team")},
+		{rule.Claims["https://example.com/team"].At, at(29, `issuers[0].allow[0].claims["https://example.com/team"]`)},
 	} {
 		equal(t, "position", test.got, test.want)
 	}
@@ -240,6 +292,7 @@ issuers:
 		"its client assertions": c.Clients[0].ClientAssertion.At,
 		"its own assertions":    c.Clients[0].Assertion.At,
 		"subject of a rule":     rule.Subject.At,
+		"name in a certificate": c.Clients[0].CertificateName.At,
 		"troubleshooting":       c.Troubleshooting.At,
 	} {
 		equal(t, what+", which is not written", position, config.Position{})
@@ -281,92 +334,8 @@ access_tokens: {lifetime: 90s}
 	}, ignorePositions)
 
 	minimal := expectFaults(t, prelude)
+	equal(t, "what is not written", minimal.MutualTLS.IsZero() && minimal.Clients == nil, true)
+	equal(t, "where what is used once is remembered", minimal.Replay, config.Replay{})
+	equal(t, "what holds for proofs", minimal.DPoP, config.DPoP{})
 	equal(t, "lifetime of access tokens", minimal.AccessTokens.Lifetime, 10*time.Minute)
-}
-
-func TestDangerousChoicesAreWarnedOf(t *testing.T) {
-	for _, test := range []struct {
-		name     string
-		document string
-		want     string // place and beginning of the one warning
-	}{
-		{"an_http_issuer", strings.Replace(prelude, "https://auth.example.com", "http://localhost:8080", 1),
-			"config.yaml:1: issuer: issuer is http"},
-		{"tokens_of_more_than_a_day", prelude + "access_tokens: {lifetime: 24h1s}",
-			"config.yaml:6: access_tokens.lifetime: lifetime is more than a day"},
-		{"a_rule_of_more_than_a_day", inRules + "      - {resource: https://api.example.com, scopes: [read], lifetime: 25h}",
-			"config.yaml:10: issuers[0].allow[0].lifetime: lifetime is more than a day"},
-		{"assertions_of_more_than_a_day", inIssuer + "    max_lifetime: 48h",
-			"config.yaml:10: issuers[0].max_lifetime: max_lifetime is more than a day"},
-		{"troubleshooting", prelude + "troubleshooting: {rec_token: true}",
-			"config.yaml:6: troubleshooting.rec_token: rec_token is on"},
-		{"an_issuer_with_a_shared_secret",
-			inKeys + "      {shared_secret: projects/acme/secrets/hmac, algorithm: HS256}",
-			"config.yaml:10: issuers[0].keys.shared_secret: shared_secret is shared"},
-		{"a_client_with_a_shared_secret", inClient + `
-    authentication: client_secret_jwt
-    keys: {shared_secret: projects/acme/secrets/hmac, algorithm: HS256}
-    grants: [client_credentials]`,
-			"config.yaml:11: clients[0].keys.shared_secret: shared_secret is shared"},
-		{"keys_by_way_of_http", inKeys + `      {jwks_uri: "http://localhost:8090/jwks.json"}`,
-			"config.yaml:10: issuers[0].keys.jwks_uri: jwks_uri is http"},
-		{"metadata_by_way_of_http", strings.Replace(inKeys, "https://idp.example.com", "http://127.0.0.1:8090", 1) + "      {discovery: true}",
-			"config.yaml:10: issuers[0].keys.discovery: discovery is http"},
-		{"an_anchor_by_way_of_http", inKeys + `      {federation: {trust_anchors: [{id: "http://localhost", file: a}]}}`,
-			"config.yaml:10: issuers[0].keys.federation.trust_anchors[0].id: id is http"},
-		{"keys_inside_the_network", inKeys + `      {jwks_uri: https://idp.internal/jwks.json, private_network: true}`,
-			"config.yaml:10: issuers[0].keys.private_network: private_network is on"},
-		{"tokens_signed_with_a_shared_secret", prelude +
-			"    access_tokens: {algorithm: HS256, shared_secret: projects/acme/secrets/hmac}",
-			"config.yaml:6: resources[0].access_tokens: access_tokens has a shared secret"},
-		{"an_additional_ring_that_signs_for_nobody",
-			inRings + "    - {directory: ./old, algorithm: ES256, publish_only: true}\n    - {directory: ./rs256, algorithm: RS256}",
-			"config.yaml:7: signing_keys.additional[1]: additional[1] signs for nobody: no resource has access_tokens: {algorithm: RS256}"},
-		{"a_jwks_that_is_kept_for_more_than_an_hour",
-			strings.Replace(prelude, "keys}", "keys, jwks_max_age: 1h0m1s}", 1),
-			"config.yaml:2: signing_keys.jwks_max_age: jwks_max_age is more than an hour"},
-		{"assertions_that_can_be_used_again", inIssuer + "    jti: reusable",
-			"config.yaml:10: issuers[0].jti: jti is reusable"},
-		{"client_assertions_without_jti", inClient + `
-    authentication: private_key_jwt
-    keys: {file: batch.pem}
-    grants: [client_credentials]
-    client_assertion: {jti: optional}`,
-			"config.yaml:13: clients[0].client_assertion.jti: jti is optional"},
-		{"client_assertions_without_jti_until_a_day", excepting + "      jti: {value: optional, until: 2027-03-31}",
-			"config.yaml:14: clients[0].client_assertion.jti: jti is optional"},
-		{"rules_that_nothing_applies", inClient + `
-    authentication: none
-    grants: [` + jwtBearer + `]`,
-			"config.yaml:8: clients[0].allow: allow is never used"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			warnings := expectFaults(t, test.document).Warnings
-			if len(warnings) != 1 || !strings.HasPrefix(warnings[0].Error(), test.want) {
-				t.Errorf("warnings are\n%v\nwant one that begins with\n%s", warnings, test.want)
-			}
-		})
-	}
-}
-
-func TestCarefulChoicesAreNotWarnedOf(t *testing.T) {
-	for name, document := range map[string]string{
-		"minimal":                         prelude,
-		"a_whole_day":                     prelude + "access_tokens: {lifetime: 24h}",
-		"a_jwks_that_is_kept_for_an_hour": strings.Replace(prelude, "keys}", "keys, jwks_max_age: 1h}", 1),
-		"a_ring_that_signs_nothing":       inRings + "    - {directory: ./rs256, algorithm: RS256, publish_only: true}",
-		"a_ring_that_signs_for_an_api": strings.Replace(inRings, "[read]", "[read], access_tokens: {algorithm: RS256}", 1) +
-			"    - {directory: ./rs256, algorithm: RS256}",
-		"a_turned_off":  prelude + "troubleshooting: {rec_token: false}",
-		"keys_by_https": inKeys + "      {jwks_uri: https://idp.example.com/jwks.json, private_network: false}",
-		"an_issuer":     inIssuer,
-		"an_exception":  inIssuer + "    audiences: [{value: a, until: 2027-03-31}]",
-		"a_rule_of_5_m": inRules + "      - {resource: https://api.example.com, scopes: [read], lifetime: 5m}",
-	} {
-		t.Run(name, func(t *testing.T) {
-			if warnings := expectFaults(t, document).Warnings; len(warnings) > 0 {
-				t.Errorf("warnings:\n%v", warnings)
-			}
-		})
-	}
 }

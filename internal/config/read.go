@@ -32,34 +32,45 @@ func Load(name string, document []byte) (*Config, Faults) {
 func readConfig(v value) *Config {
 	m := v.mapping()
 	defer m.refuseOthers()
-	issuer := m.required("issuer")
-	rings := newRingReader()
+	issuer, profile := m.required("issuer"), readProfile(m.optional("profile"))
+	rings := newRingReader(profile)
 	c := &Config{
 		Issuer:          issuer.issuer(),
 		SigningKeys:     rings.signingKeys(m.required("signing_keys")),
 		AccessTokens:    readAccessTokens(m.optional("access_tokens")),
 		ClockSkew:       m.optional("clock_skew").duration(defaultClockSkew, 0, maxClockSkew),
-		Troubleshooting: readTroubleshooting(m.optional("troubleshooting")),
+		Profile:         profile,
+		Replay:          readReplay(m.optional("replay")),
+		DPoP:            readDPoP(m.optional("dpop"), rings),
+		Troubleshooting: readTroubleshooting(m.optional("troubleshooting"), profile),
 	}
+	certificates := &certificateReader{written: m.has("mutual_tls")}
+	c.MutualTLS = certificates.read(m.optional("mutual_tls"), c.Issuer, rings)
 
 	ids := register{}
-	c.Resources = list(m.required("resources"), func(v value) Resource { return readResource(v, ids, rings) })
+	c.Resources = list(m.required("resources"), func(v value) Resource { return readResource(v, ids, rings, certificates) })
 	rings.warnOfIdle(c)
 
-	parties := partyReader{us: c.Issuer, names: register{}, rings: rings, rules: newRuleReader(c)}
+	parties := partyReader{
+		us: c.Issuer, profile: profile, names: register{}, rings: rings, certificates: certificates, rules: newRuleReader(c),
+	}
 	parties.names.enter(issuer, c.Issuer)
 	c.Clients = list(m.optional("clients"), parties.client)
 	c.Issuers = list(m.optional("issuers"), parties.issuer)
+	certificates.checkUse(c)
+	holdServiceToFAPI2(m, c, certificates.endpoint)
 	return c
 }
 
 // A partyReader reads clients and issuers. What the iss of an assertion names is this service, a client or an issuer,
 // and never two of them: the rules and keys of one must not be reached by the name of another.
 type partyReader struct {
-	us    string // the issuer identifier of this service
-	names register
-	rings *ringReader
-	rules ruleReader
+	us           string // the issuer identifier of this service
+	profile      string // of the whole server
+	names        register
+	rings        *ringReader
+	certificates *certificateReader
+	rules        ruleReader
 }
 
 func readAccessTokens(v value) AccessTokens {
@@ -70,7 +81,7 @@ func readAccessTokens(v value) AccessTokens {
 	}
 }
 
-func readTroubleshooting(v value) Troubleshooting {
+func readTroubleshooting(v value, profile string) Troubleshooting {
 	m := v.mapping()
 	defer m.refuseOthers()
 	recToken := m.optional("rec_token")
@@ -80,6 +91,9 @@ func readTroubleshooting(v value) Troubleshooting {
 	}
 	if t.RecToken {
 		recToken.warn("is on: every token response repeats the claims of the assertion; turn it off in production")
+	}
+	if t.RecToken && profile != "" {
+		recToken.fault("is on, and the profile %s has no answer that repeats claims; leave it out", profile)
 	}
 	return t
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // readResource reads one API. A resource without any rule is fine: it may be there for introspection alone.
-func readResource(v value, ids register, rings *ringReader) Resource {
+func readResource(v value, ids register, rings *ringReader, certificates *certificateReader) Resource {
 	m := v.mapping()
 	defer m.refuseOthers()
 	id := m.required("id")
@@ -15,6 +15,8 @@ func readResource(v value, ids register, rings *ringReader) Resource {
 		ID:           id.resourceID(),
 		Scopes:       distinct(m.required("scopes"), value.scope),
 		AccessTokens: readResourceAccessToken(m.optional("access_tokens"), rings),
+		DPoPRequired: m.optional("dpop").only(RequiredWord),
+		MTLSRequired: certificates.readRequired(m.optional("mtls")),
 	}
 	ids.enter(id, r.ID)
 	return r
@@ -39,6 +41,9 @@ func readResourceAccessToken(v value, rings *ringReader) ResourceAccessToken {
 	case t.Algorithm == "": // A fault has been reported.
 	case slices.Contains(macAlgorithms(), t.Algorithm):
 		m.need("shared_secret", "%s has no other key", t.Algorithm)
+		if rings.profile != "" {
+			algorithm.holdToFAPI2(t.Algorithm)
+		}
 	default:
 		m.forbid("shared_secret", "it goes with %s", strings.Join(macAlgorithms(), ", "))
 		rings.needSigner(algorithm, t.Algorithm)

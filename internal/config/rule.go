@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"time"
 )
@@ -26,18 +27,21 @@ func (s scopeSet) lacks(scope string) bool {
 
 // A ruleReader reads rules. They refer to the resources and have the lifetime of access tokens as their default.
 type ruleReader struct {
-	resources map[string]scopeSet // by id; nil where none could be read
-	lifetime  time.Duration
+	resources  map[string]scopeSet // by id; nil where none could be read
+	algorithms map[string]string   // what the tokens of a resource are signed with, by its id
+	fapi2      bool                // the rules are of a client that is held to the FAPI 2.0 Security Profile
+	lifetime   time.Duration
 }
 
 func newRuleReader(c *Config) ruleReader {
-	r := ruleReader{lifetime: c.AccessTokens.Lifetime}
+	r := ruleReader{lifetime: c.AccessTokens.Lifetime, algorithms: make(map[string]string, len(c.Resources))}
 	if len(c.Resources) > 0 {
 		r.resources = make(map[string]scopeSet, len(c.Resources))
 	}
 	for _, resource := range c.Resources {
 		if _, again := r.resources[resource.ID]; !again {
 			r.resources[resource.ID] = newScopeSet(resource.Scopes)
+			r.algorithms[resource.ID] = cmp.Or(resource.AccessTokens.Algorithm, c.SigningKeys.Algorithm)
 		}
 	}
 	return r
@@ -75,6 +79,10 @@ func (r ruleReader) readResource(v value) string {
 	id := v.text()
 	if _, known := r.resources[id]; id != "" && r.resources != nil && !known {
 		v.fault("is %s, which is not the id of any of the resources", quote(id))
+	}
+	if algorithm := r.algorithms[id]; r.fapi2 && beyondFAPI2(algorithm) {
+		v.fault("is %s, whose tokens are signed with %s, which the profile fapi2 does not have (FAPI 2.0 §5.4.1)",
+			quote(id), algorithm)
 	}
 	return id
 }

@@ -24,11 +24,16 @@ func kmsAlgorithms() []string {
 type ringReader struct {
 	secrets, directories, kmsKeys register // where the keys of a ring are; folders by their shortest name
 	signers                       register // the rings that sign, by their algorithm
+	private                       register // secrets that are neither keys of ours nor shared
+	profile                       string   // of the whole server
 	unread                        bool     // a ring may sign with an algorithm that could not be read
 }
 
-func newRingReader() *ringReader {
-	return &ringReader{secrets: register{}, directories: register{}, kmsKeys: register{}, signers: register{}}
+func newRingReader(profile string) *ringReader {
+	return &ringReader{
+		secrets: register{}, directories: register{}, kmsKeys: register{}, signers: register{}, private: register{},
+		profile: profile,
+	}
 }
 
 // signingKeys reads the first ring, the clock of all rings, and the additional ones.
@@ -120,6 +125,9 @@ func (r *ringReader) sign(m *mapping, ring KeyRing) {
 		r.unread = true // A fault has been reported.
 		return
 	}
+	if r.profile != "" {
+		m.place("algorithm").holdToFAPI2(ring.Algorithm)
+	}
 	if first, taken := r.signers.taken(m.value, ring.Algorithm); taken {
 		m.place("algorithm").fault("is %s, with which %s on line %d signs already; name another, or write publish_only: true",
 			quote(ring.Algorithm), first.path(), first.line)
@@ -147,6 +155,30 @@ func (r *ringReader) refuseShared(v value, name string) {
 		v.fault("is what %s on line %d is; share another secret: whoever has this one can sign every token",
 			first.path(), first.line)
 	}
+	r.refusePrivate(v, name)
+}
+
+// enterPrivate gives a secret to what is written in v, and to nothing else: whoever has it can say what only this service,
+// or the proxy in front of it, may say.
+func (r *ringReader) enterPrivate(v value, name string) {
+	first, taken := r.secrets[name]
+	if !taken {
+		first, taken = r.private.taken(v, name)
+	}
+	if taken {
+		v.refuseSecret(first)
+	}
+}
+
+// refusePrivate refuses a secret that is private for a use by which somebody else has it.
+func (r *ringReader) refusePrivate(v value, name string) {
+	if first, private := r.private[name]; private {
+		v.refuseSecret(first)
+	}
+}
+
+func (v value) refuseSecret(first value) {
+	v.fault("is what %s on line %d is already; each has a secret of its own", first.path(), first.line)
 }
 
 // warnOfIdle warns of the rings that are there to sign and have nobody to sign for.

@@ -130,6 +130,14 @@ func (v value) resourceID() string {
 	if written == "" {
 		return ""
 	}
+	if problem := absolute(written); problem != "" {
+		v.fault("%s; write an absolute URI without fragment, such as https://api.example.com (RFC 8707 §2)", problem)
+	}
+	return written
+}
+
+// absolute checks an absolute URI (RFC 3986 §4.3).
+func absolute(written string) (problem string) {
 	u, problem := parseURI(written)
 	switch {
 	case problem != "":
@@ -140,10 +148,7 @@ func (v value) resourceID() string {
 	case (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() == "":
 		problem = "has no host"
 	}
-	if problem != "" {
-		v.fault("%s; write an absolute URI without fragment, such as https://api.example.com (RFC 8707 §2)", problem)
-	}
-	return written
+	return problem
 }
 
 // parseURI is stricter than net/url: only the characters of RFC 3986, no fragment, and a scheme in the lower case in

@@ -145,6 +145,15 @@ func (v value) oneOf(otherwise string, allowed ...string) string {
 	return word
 }
 
+// only reads a field that has one word to say and is left out otherwise.
+func (v value) only(word string) bool {
+	written := v.text()
+	if written != "" && written != word {
+		v.fault("is %s; write %s, or leave it out", quote(written), word)
+	}
+	return written == word
+}
+
 // durationForm is narrower than Go's: whole numbers down to the second, since exp and iat are whole seconds in practice
 // and a fraction would be cut off unseen.
 var durationForm = regexp.MustCompile(`\A([0-9]+h)?([0-9]+m)?([0-9]+s)?\z`)
