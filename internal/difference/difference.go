@@ -75,6 +75,9 @@ func Widens(changes []Change) bool {
 func Compare(before, after Document) ([]Change, error) {
 	c := &comparison{before: before, after: after}
 	c.service()
+	if err := c.mutualTLS(); err != nil {
+		return nil, err
+	}
 	c.resources()
 	if err := c.clients(); err != nil {
 		return nil, err

@@ -19,12 +19,12 @@ func document(t testing.TB, text string, files map[string][]byte) difference.Doc
 	return difference.Document{Configuration: configuration, Files: files}
 }
 
-// files are those that configurations may name: keys in one.json and two.json, certificates in ca.pem and other.pem.
+// files are those that configurations may name: keys in one.json and two.json, certificates in ca.pem, other.pem and authority.pem.
 func files(t testing.TB) map[string][]byte {
 	t.Helper()
 	return map[string][]byte{
 		"one.json": keySet(t, "one"), "two.json": keySet(t, "two"),
-		"ca.pem": []byte("certificates"), "other.pem": []byte("other certificates"),
+		"ca.pem": []byte("certificates"), "other.pem": []byte("other certificates"), "authority.pem": []byte("an authority"),
 	}
 }
 

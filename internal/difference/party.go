@@ -125,6 +125,11 @@ func (c *comparison) canBeVouchedFor(name string) bool {
 // client compares a client that both documents have, and neither has disabled.
 func (c *comparison) client(at place, was, is config.Client) error {
 	c.authentication(at, was, is)
+	if was.Authentication == config.TLSClientAuth && is.Authentication == config.TLSClientAuth {
+		c.certificateName(at, was.CertificateName, is.CertificateName)
+	}
+	c.profile(at, was, is)
+	c.bindings(at, bound{was.DPoPRequired, was.MTLSRequired}, bound{is.DPoPRequired, is.MTLSRequired})
 	if err := c.keys(at, was.Keys, is.Keys); err != nil {
 		return err
 	}

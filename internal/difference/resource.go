@@ -24,6 +24,7 @@ func (c *comparison) resources() {
 		c.value(at, "scopes", "", scopes(missing(is.Scopes, was.Scopes)), false, "")
 		c.value(at, "scopes", scopes(missing(was.Scopes, is.Scopes)), "", false, "")
 		c.tokens(at, was.AccessTokens, is.AccessTokens)
+		c.bindings(at, bound{was.DPoPRequired, was.MTLSRequired}, bound{is.DPoPRequired, is.MTLSRequired})
 	}
 	for _, was := range c.before.Configuration.Resources {
 		if _, gone := were[was.ID]; gone {

@@ -22,6 +22,7 @@ func TestOtherWordsForTheSameAreNoChange(t *testing.T) {
 		"type in other letters":              {"[robot+jwt]", "[application/ROBOT+jwt, JWT]"},
 		"the same key, inline":               {"{file: one.json}", "{jwks: {keys: [" + publicKeys["one"] + "]}}"},
 		"spaces in a condition":              {`if: claims.ref == "main"`, "if: |\n          claims.ref ==\n            \"main\""},
+		"a header in other letters":          {"X-Cert", "x-cert"},
 		"spaces in a mapping":                {`'"ref:" + claims.ref'`, `'"ref:"   +  claims.ref'`},
 		"false":                              {"lifetime: 5m, expires_with_assertion: true", "lifetime: 5m, expires_with_assertion: true, narrow: false"},
 		"mode that is the default":           {`{resource: "urn:legacy", scopes: [read]}`, `{resource: "urn:legacy", scopes: [read], mode: enforce}`},

@@ -20,6 +20,14 @@ func (c *comparison) service() {
 	c.longer(at, "access_tokens.lifetime", before.AccessTokens.Lifetime, after.AccessTokens.Lifetime,
 		"tokens live longer by every rule that states no lifetime")
 	c.longer(at, "clock_skew", before.ClockSkew, after.ClockSkew, "assertions are accepted for longer")
+	c.value(at, "profile", before.Profile, after.Profile, after.Profile == "",
+		"clients are no longer held to the profile, and need no tokens that are bound")
+	c.value(at.within("", before.Replay.At, after.Replay.At), "replay.firestore",
+		before.Replay.Firestore, after.Replay.Firestore, before.Replay.Firestore != "",
+		"what was used once can be used again, where it is not remembered")
+	c.value(at.within("", before.DPoP.At, after.DPoP.At), "dpop.nonces",
+		before.DPoP.Nonces, after.DPoP.Nonces, before.DPoP.Nonces != "",
+		"DPoP proofs are accepted with other nonces, or without one")
 	c.value(at.within("", before.Troubleshooting.At, after.Troubleshooting.At), "troubleshooting.rec_token",
 		on(before.Troubleshooting.RecToken), on(after.Troubleshooting.RecToken), after.Troubleshooting.RecToken,
 		"responses repeat the claims of assertions")

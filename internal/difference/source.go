@@ -10,9 +10,12 @@ import (
 )
 
 // Files returns the names of the files that a configuration names and [Compare] has to know the content of: those of
-// keys, and of the certificates by which keys are fetched.
+// keys, of the certificates by which keys are fetched, and of those that issue the certificates of clients.
 func Files(configuration *config.Config) []string {
 	var names []string
+	if file := configuration.MutualTLS.CAFile; file != "" {
+		names = append(names, file)
+	}
 	for _, client := range configuration.Clients {
 		names = append(names, filesOf(client.Keys)...)
 	}
@@ -63,10 +66,11 @@ func (c *comparison) fetching(at place, before, after config.Fetching) error {
 func (d Document) certificates(fetching config.Fetching) (string, error) {
 	content := []byte(fetching.CA)
 	if fetching.CAFile != "" {
-		var err error
-		if content, err = d.file(fetching.CAFile); err != nil {
+		file, err := d.file(fetching.CAFile)
+		if err != nil {
 			return "", err
 		}
+		content = append(content, file...)
 	}
 	if len(content) == 0 {
 		return "", nil

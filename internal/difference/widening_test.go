@@ -28,7 +28,16 @@ signing_keys:
     - {secret: projects/acme/secrets/past, algorithm: EdDSA, publish_only: true}
 access_tokens: {lifetime: 10m}
 clock_skew: 10s
+replay: {firestore: projects/acme/databases/replay}
+dpop: {nonces: projects/acme/secrets/nonces}
+mutual_tls:
+  endpoint: https://mtls.example.com
+  ca_file: authority.pem
+  certificate_header: X-Cert
+  chain_header: X-Chain
+  proxy: {secret: projects/acme/secrets/proxy, header: X-Proxy}
 resources:
+  - {id: "urn:vault", scopes: [read], dpop: required, mtls: required}
   - {id: "urn:api", scopes: [read, write]}
   - {id: "urn:legacy", scopes: [read], access_tokens: {algorithm: RS256}}
   - {id: "urn:ledger", scopes: [read], access_tokens: {algorithm: HS256, shared_secret: projects/acme/secrets/ledger}}
@@ -78,6 +87,21 @@ clients:
           - {id: "https://inline.example.com", jwks: {keys: [{kty: OKP, crv: Ed25519, alg: EdDSA, x: ` + oneX + `}]}}
           - {id: "https://secret.example.com", secret: projects/acme/secrets/anchor}
         max_path_length: 2
+    grants: [client_credentials]
+    allow:
+      - {resource: "urn:api", scopes: [read]}
+  - id: gateway
+    authentication: tls_client_auth
+    tls_client_auth_san_dns: gateway.example.com
+    dpop: required
+    mtls: required # gateway
+    grants: [client_credentials]
+    allow:
+      - {resource: "urn:vault", scopes: [read]}
+  - id: bank
+    profile: fapi2 # bank
+    authentication: self_signed_tls_client_auth
+    keys: {secret: projects/acme/secrets/bank}
     grants: [client_credentials]
     allow:
       - {resource: "urn:api", scopes: [read]}
@@ -145,7 +169,7 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 		{"", "issuer", "issuer: https://auth.example.com\n", "issuer: https://other.example.com\n", another},
 		{"", "signing_keys", "secrets/first", "secrets/third", another},
 		{"", "signing_keys", "secret: projects/acme/secrets/first", "directory: keys", another},
-		{"", "signing_keys", "secrets/first\n", "secrets/first\n  algorithm: ES384\n", another},
+		{"", "signing_keys", "secrets/first\n", "secrets/first\n  algorithm: PS256\n", another},
 		{"", "signing_keys", "  additional:\n",
 			"  additional:\n    - {secret: projects/acme/secrets/third, algorithm: PS256}\n", narrows},
 		{"", "signing_keys", "  additional:\n",
@@ -159,7 +183,24 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 		{"", "troubleshooting.rec_token", "clock_skew: 10s\n",
 			"clock_skew: 10s\ntroubleshooting: {rec_token: true}\n", narrows},
 
+		// What is remembered, and who is believed.
+		{"", "replay.firestore", "replay: {firestore: projects/acme/databases/replay}\n", "", narrows},
+		{"", "replay.firestore", "databases/replay", "databases/other", another},
+		{"", "dpop.nonces", "dpop: {nonces: projects/acme/secrets/nonces}\n", "", narrows},
+		{"", "dpop.nonces", "secrets/nonces", "secrets/other-nonces", another},
+		{"", "mutual_tls.endpoint", "mtls.example.com", "tls.example.com", another},
+		{"", "mutual_tls.endpoint", "  endpoint: https://mtls.example.com\n", "", another},
+		{"", "mutual_tls.ca", "authority.pem", "other.pem", another},
+		{"", "mutual_tls.certificate_header", "X-Cert", "X-Other", another},
+		{"", "mutual_tls.chain_header", "X-Chain", "X-Other", another},
+		{"", "mutual_tls.proxy", "secrets/proxy", "secrets/other-proxy", another},
+		{"", "mutual_tls.proxy", "X-Proxy", "X-Other", another},
+		{"", "mutual_tls.proxy", "{secret: projects/acme/secrets/proxy, header: X-Proxy}",
+			"{ingress: internal-and-cloud-load-balancing}", another},
+
 		// The APIs.
+		{"urn:vault", "dpop", ", dpop: required", "", narrows},
+		{"urn:vault", "mtls", ", mtls: required", "", narrows},
 		{"urn:legacy", "access_tokens", "{algorithm: RS256}}",
 			"{algorithm: HS512, shared_secret: projects/acme/secrets/legacy}}", narrows},
 		{"urn:ledger", "access_tokens", "secrets/ledger", "secrets/other-ledger", another},
@@ -168,6 +209,12 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 		{"urn:legacy", "access_tokens", ", access_tokens: {algorithm: RS256}}", "}", another},
 
 		// Who asks in its own name.
+		{"gateway", "dpop", "    dpop: required\n", "", narrows},
+		{"gateway", "mtls", "    mtls: required # gateway\n", "", narrows},
+		{"gateway", "tls_client_auth_san_dns", "san_dns: gateway.", "san_dns: other.", another},
+		{"bank", "authentication", "self_signed_tls_client_auth", "private_key_jwt", another},
+		{"bank", "keys", "secrets/bank", "secrets/other-bank", another},
+		{"bank", "profile", "    profile: fapi2 # bank\n", "", narrows},
 		{"new", "id", "clients:\n", "clients:\n" + newClient, narrows},
 		{"new", "allow", "clients:\n", "clients:\n" + newClient, narrows},
 		{"new", "id", "clients:\n",
