@@ -103,6 +103,7 @@ func completeConfiguration(t *testing.T) string {
 	server.Close()
 	certificate := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
 	write(t, filepath.Join(folder, "ca.crt"), string(certificate))
+	write(t, filepath.Join(folder, "clients-ca.pem"), string(certificate))
 	document = bytes.ReplaceAll(document, []byte("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"), []byte("ca.crt"))
 	return write(t, filepath.Join(folder, "config.yaml"), string(document))
 }
@@ -124,6 +125,10 @@ func TestTableSaysWhoMayGetWhat(t *testing.T) {
 		"client older-portal (client_secret_post) by client_credentials\n",
 		"\n    disabled: nothing of this is granted\n",
 		"\n    audit: nothing of this is granted, and the log says what would be\n    if claims.repository_owner_id == \"99\"\n",
+		"client treasury (tls_client_auth) by client_credentials\n  https://payments.example.com ",
+		" JWT ES256\n    DPoP: the token is bound to a key\n    mTLS: the token is bound to a certificate\n",
+		"client bank (self_signed_tls_client_auth) by client_credentials\n  https://invoices.example.com ",
+		"\n    FAPI 2.0: the token is bound to a key (DPoP) or to a certificate (mTLS)\n",
 		"issuer https://token.actions.githubusercontent.com (client optional) by jwt-bearer\n",
 		"\n    if claims.repository_id == \"1234\" && claims.ref == \"refs/heads/main\"\n    subject \"repo:\" + claims.repository\n",
 		"\n    claim repository = claims.repository\n",
@@ -225,6 +230,72 @@ issuers:
 	want := []string{"urn:ledger HS384", "urn:legacy RS256", "urn:named EdDSA", "urn:first EdDSA"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("algorithms (-want +got):\n%s\n%s", diff, result.stdout)
+	}
+}
+
+// TestTableSaysWhatTokensAreBoundTo holds that a token is bound to what its client, its API or the profile asks for, and
+// that nothing is said where nobody asks.
+func TestTableSaysWhatTokensAreBoundTo(t *testing.T) {
+	const beginning = `issuer: https://auth.example.com
+signing_keys: {secret: projects/acme/secrets/keys}
+mutual_tls: {proxy: {secret: projects/acme/secrets/proxy}}
+resources:
+  - {id: "urn:free", scopes: [read]}
+  - {id: "urn:key", scopes: [read], dpop: required}
+  - {id: "urn:certificate", scopes: [read], mtls: required}
+`
+	client := func(id, fields string) string {
+		return "  - {id: " + id + ", authentication: private_key_jwt, keys: {secret: projects/acme/secrets/a}, grants: [client_credentials]" + fields +
+			", allow: [{resource: \"urn:free\", scopes: [read]}, {resource: \"urn:key\", scopes: [read]}, {resource: \"urn:certificate\", scopes: [read]}]}\n"
+	}
+	clients := "clients:\n" + client("free", "") + client("key", ", dpop: required") + client("certificate", ", mtls: required") + client("bank", ", profile: fapi2")
+	const issuer = `issuers:
+  - issuer: https://ci.example.com
+    keys: {secret: projects/acme/secrets/ci}
+    client: authenticated
+    allow: [{resource: "urn:free", scopes: [read]}, {resource: "urn:key", scopes: [read]}]
+`
+	bindings := func(document string) (found []string) {
+		t.Helper()
+		result := runCommand(t, document, "check", "-json", "-")
+		var printed struct{ Allowed []entitlement }
+		if err := json.Unmarshal([]byte(result.stdout), &printed); err != nil || result.err != nil {
+			t.Fatal(err, result.err, result.stdout)
+		}
+		for _, e := range printed.Allowed {
+			said := e.Party + " " + e.Resource
+			for _, condition := range conditions(e) {
+				said += " " + strings.Split(condition, ":")[0]
+			}
+			found = append(found, said)
+		}
+		return found
+	}
+	want := []string{
+		"free urn:free", "free urn:key DPoP", "free urn:certificate mTLS",
+		"key urn:free DPoP", "key urn:key DPoP", "key urn:certificate DPoP mTLS",
+		"certificate urn:free mTLS", "certificate urn:key DPoP mTLS", "certificate urn:certificate mTLS",
+		"bank urn:free FAPI 2.0", "bank urn:key DPoP FAPI 2.0", "bank urn:certificate mTLS FAPI 2.0",
+		"https://ci.example.com urn:free", "https://ci.example.com urn:key DPoP",
+	}
+	if diff := cmp.Diff(want, bindings(beginning+clients+issuer)); diff != "" {
+		t.Errorf("what tokens are bound to (-want +got):\n%s", diff)
+	}
+	want = []string{
+		"free urn:free FAPI 2.0", "free urn:key DPoP FAPI 2.0", "free urn:certificate mTLS FAPI 2.0",
+		"https://ci.example.com urn:free FAPI 2.0", "https://ci.example.com urn:key DPoP FAPI 2.0",
+	}
+	if diff := cmp.Diff(want, bindings("profile: fapi2\n"+beginning+"clients:\n"+client("free", "")+issuer)); diff != "" {
+		t.Errorf("what all tokens are bound to (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheExampleOfTheProfileIsGood(t *testing.T) {
+	printed := succeed(t, "check", filepath.Join("..", "testdata", "config", "fapi2.yaml"))
+	for _, want := range []string{"warning: ", "mutual_tls.proxy.ingress", " JWT PS256\n", "\n    FAPI 2.0: ", "fapi2.yaml is good.\n"} {
+		if !strings.Contains(printed, want) {
+			t.Errorf("want %q in\n%s", want, printed)
+		}
 	}
 }
 

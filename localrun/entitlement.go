@@ -29,6 +29,9 @@ type entitlement struct {
 	Claims         map[string]string `json:"claims,omitempty"`
 	Format         string            `json:"format"`    // of the token: jwt
 	Algorithm      string            `json:"algorithm"` // of its signature
+	Profile        string            `json:"profile,omitempty"`
+	DPoP           bool              `json:"dpop"` // the token must be bound to a DPoP key
+	MTLS           bool              `json:"mtls"` // the token must be bound to a certificate
 }
 
 // The kinds of a party.
@@ -48,29 +51,44 @@ const formatJWT = "jwt"
 
 // entitlements returns what a configuration allows, in its own order.
 func entitlements(configuration *config.Config) []entitlement {
-	algorithms := algorithmsOf(configuration)
+	tokens := tokensOf(configuration)
 	var all []entitlement
 	add := func(party entitlement, rules []config.Rule) {
 		for _, rule := range rules {
-			all = append(all, party.with(rule, algorithms[rule.Resource]))
+			all = append(all, party.with(rule, tokens[rule.Resource]))
 		}
 	}
 	for _, client := range configuration.Clients {
-		add(ofClient(client), client.Allow)
+		party := ofClient(client)
+		if configuration.FAPI2(client) {
+			party.Profile = config.ProfileFAPI2
+		}
+		add(party, client.Allow)
 	}
 	for _, issuer := range configuration.Issuers {
-		add(ofIssuer(issuer), issuer.Allow)
+		party := ofIssuer(issuer)
+		party.Profile = configuration.Profile
+		add(party, issuer.Allow)
 	}
 	return all
 }
 
-// algorithmsOf returns what the tokens of each resource are signed with.
-func algorithmsOf(configuration *config.Config) map[string]string {
-	algorithms := make(map[string]string)
+// resourceTokens is what the tokens of one resource have in common.
+type resourceTokens struct {
+	algorithm  string // of the signature
+	dpop, mtls bool   // what they must be bound to
+}
+
+func tokensOf(configuration *config.Config) map[string]resourceTokens {
+	tokens := make(map[string]resourceTokens)
 	for _, resource := range configuration.Resources {
-		algorithms[resource.ID] = cmp.Or(resource.AccessTokens.Algorithm, configuration.SigningKeys.Algorithm)
+		tokens[resource.ID] = resourceTokens{
+			algorithm: cmp.Or(resource.AccessTokens.Algorithm, configuration.SigningKeys.Algorithm),
+			dpop:      resource.DPoPRequired,
+			mtls:      resource.MTLSRequired,
+		}
 	}
-	return algorithms
+	return tokens
 }
 
 // ofClient returns what all entitlements of a client have in common.
@@ -78,6 +96,7 @@ func ofClient(client config.Client) entitlement {
 	return entitlement{
 		Kind: kindClient, Party: client.ID, Disabled: client.Disabled,
 		Grants: client.Grants, Authentication: client.Authentication,
+		DPoP: client.DPoPRequired, MTLS: client.MTLSRequired,
 	}
 }
 
@@ -90,7 +109,7 @@ func ofIssuer(issuer config.Issuer) entitlement {
 }
 
 // with returns what a rule allows to the party.
-func (e entitlement) with(rule config.Rule, algorithm string) entitlement {
+func (e entitlement) with(rule config.Rule, tokens resourceTokens) entitlement {
 	e.Disabled = e.Disabled || rule.Disabled
 	e.Rule, e.Mode = rule.At.Path, modeEnforce
 	if rule.Shadow {
@@ -99,7 +118,8 @@ func (e entitlement) with(rule config.Rule, algorithm string) entitlement {
 	e.If, e.Subject = rule.If.Text, rule.Subject.Text
 	e.Resource, e.Scopes, e.DefaultScopes, e.Narrow = rule.Resource, rule.Scopes, rule.DefaultScopes, rule.Narrow
 	e.Lifetime, e.WithAssertion = int64(rule.Lifetime.Seconds()), rule.ExpiresWithAssertion
-	e.Format, e.Algorithm = formatJWT, algorithm
+	e.Format, e.Algorithm = formatJWT, tokens.algorithm
+	e.DPoP, e.MTLS = e.DPoP || tokens.dpop, e.MTLS || tokens.mtls
 	if len(rule.Claims) > 0 {
 		e.Claims = make(map[string]string, len(rule.Claims))
 		for name, expression := range rule.Claims {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"example.com/countersign/internal/config"
 )
 
 // tableWidth is how wide the table gets. What cannot be broken, a long resource above all, may stand out.
@@ -69,6 +71,11 @@ func conditions(e entitlement) []string {
 	}
 	add(e.Disabled, "disabled: nothing of this is granted")
 	add(e.Mode == modeAudit, "audit: nothing of this is granted, and the log says what would be")
+	add(e.DPoP, "DPoP: the token is bound to a key")
+	add(e.MTLS, "mTLS: the token is bound to a certificate")
+	fapi2, named := e.Profile == config.ProfileFAPI2, e.DPoP || e.MTLS
+	add(fapi2 && named, "FAPI 2.0")
+	add(fapi2 && !named, "FAPI 2.0: the token is bound to a key (DPoP) or to a certificate (mTLS)")
 	add(e.If != "", "if "+oneLine(e.If))
 	add(e.Subject != "", "subject "+oneLine(e.Subject))
 	add(!slices.Equal(e.DefaultScopes, e.Scopes), "default scopes "+strings.Join(e.DefaultScopes, " "))

@@ -117,7 +117,7 @@ func (d diffed) printRule(out *strings.Builder, change difference.Change, rule c
 	if change.New == "" {
 		configuration = d.before.configuration
 	}
-	shown := entitlement{}.with(rule, algorithmsOf(configuration)[rule.Resource])
+	shown := entitlement{}.with(rule, tokensOf(configuration)[rule.Resource])
 	if change.What != "allow" {
 		// The rest of the rule is as it was, or is told of by itself.
 		shown = entitlement{Resource: shown.Resource, Lifetime: shown.Lifetime, Format: shown.Format, Algorithm: shown.Algorithm,
