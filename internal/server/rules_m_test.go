@@ -87,6 +87,10 @@ func TestM1_a_certificate_is_believed_only_of_the_proxy(t *testing.T) {
 	batch := ca.issue("batch")
 	form := invalidRequest(mutualtls.ErrForm.Reason, mutualtls.ErrForm.Sentence)
 	ask := func(parts ...part) request { return clientCredentials(append(parts, clientID("batch"))...) }
+	says := func(values ...string) request {
+		return ask(header("X-Proxy-Authorization", proxySecret), header("Client-Cert", values...))
+	}
+	text := ask(unproved(batch)).header.Get("Client-Cert")
 	d.judge(t,
 		allow("of the proxy", ask(tls(batch))),
 		deny("of a stranger", ask(unproved(batch)), notByProxy),
@@ -95,11 +99,11 @@ func TestM1_a_certificate_is_believed_only_of_the_proxy(t *testing.T) {
 		deny("with a part of the secret", ask(unproved(batch), header("X-Proxy-Authorization", proxySecret[:20])), notByProxy),
 		deny("with the secret twice", ask(unproved(batch), header("X-Proxy-Authorization", proxySecret, proxySecret)), notByProxy),
 		deny("of a stranger, in another request's name", clientCredentials(d.proves("billing"), unproved(batch)), notByProxy),
-		deny("without colons", ask(tls(batch), header("Client-Cert", strings.Trim(unprovedValue(batch), ":"))), form),
-		deny("in PEM", ask(tls(batch), header("Client-Cert", "-----BEGIN CERTIFICATE-----")), form),
-		deny("twice", ask(tls(batch), header("Client-Cert", unprovedValue(batch), unprovedValue(batch))), form),
-		deny("two in one header", ask(tls(batch), header("Client-Cert", unprovedValue(batch)+", "+unprovedValue(batch))), form),
-		deny("an empty one: there is none", ask(tls(batch), header("Client-Cert", "")), strangeClient("certificate_missing")),
+		deny("without colons", says(strings.Trim(text, ":")), form),
+		deny("in PEM", says("-----BEGIN CERTIFICATE-----"), form),
+		deny("twice", says(text, text), form),
+		deny("two in one header", says(text+", "+text), form),
+		deny("an empty one: there is none", says(""), strangeClient("certificate_missing")),
 	)
 	d.vault.add("projects/acme/secrets/proxy-jwks", []byte("TEST-the-next-secret-of-the-proxy-0123"))
 	d.clock.advance(2 * time.Minute)
@@ -107,11 +111,6 @@ func TestM1_a_certificate_is_believed_only_of_the_proxy(t *testing.T) {
 		allow("of a proxy that has not changed yet", ask(tls(batch))),
 		allow("of one that has", ask(unproved(batch), header("X-Proxy-Authorization", "TEST-the-next-secret-of-the-proxy-0123"))),
 	)
-}
-
-func unprovedValue(certificate *x509.Certificate) string {
-	r := ask(unproved(certificate))
-	return r.header.Get("Client-Cert")
 }
 
 func TestM1_where_no_proxy_is_configured_the_headers_mean_nothing(t *testing.T) {
