@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"regexp"
@@ -17,6 +18,8 @@ import (
 // fixtures is where the keys of the explanations are.
 var fixtures = filepath.Join("..", "testdata", "keys")
 
+var update = flag.Bool("update", false, "rewrite what localrun explain prints in testdata/explain")
+
 // TestExplanations plays every file of testdata/explain. How each is to be read is in the README.md there.
 func TestExplanations(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("..", "testdata", "explain", "*.txtar"))
@@ -30,6 +33,9 @@ func TestExplanations(t *testing.T) {
 				t.Fatal(err)
 			}
 			playExplanation(t, archive)
+			if *update {
+				write(t, file, strings.TrimRight(string(txtar.Format(archive)), "\n")+"\n")
+			}
 		})
 	}
 }
@@ -38,7 +44,8 @@ func playExplanation(t *testing.T, archive *txtar.Archive) {
 	t.Helper()
 	folder := t.TempDir()
 	var signed, keyID string
-	for _, section := range archive.Files {
+	for i := range archive.Files {
+		section := &archive.Files[i]
 		key, isAssertion := strings.CutPrefix(section.Name, "assertion signed with ")
 		options, isRun := strings.CutPrefix(section.Name, "explain ")
 		switch {
@@ -55,7 +62,10 @@ func playExplanation(t *testing.T, archive *txtar.Archive) {
 				status = exitStatus(result.err)
 			}
 			got := fmt.Sprintf("%sexit status %d\n", strings.ReplaceAll(result.stdout, keyID, "KID"), status)
-			if diff := cmp.Diff(strings.TrimSpace(string(section.Data)), strings.TrimSpace(got)); diff != "" {
+			switch diff := cmp.Diff(strings.TrimSpace(string(section.Data)), strings.TrimSpace(got)); {
+			case *update:
+				section.Data = []byte(got + "\n")
+			case diff != "":
 				t.Errorf("%s (-file +localrun):\n%s", section.Name, diff)
 			}
 		default:
