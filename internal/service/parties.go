@@ -62,6 +62,11 @@ func (b *builder) registration(registered config.Client) *client.Registration {
 		AudienceString: b.config.FAPI2(registered), // FAPI 2.0 §5.3.2.1-8
 		Certificate:    certificateName(registered.CertificateName),
 	}
+	if name := registration.Certificate; !name.IsZero() {
+		if err := name.Validate(); err != nil {
+			b.fault(registered.CertificateName.At, err)
+		}
+	}
 	b.examineKeys(registered.Keys, registration.Keys, registration.Algorithms)
 	if slices.ContainsFunc(registered.ClientAssertion.Exceptions, replacesIssuer) {
 		registration.Audience = ""
