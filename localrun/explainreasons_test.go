@@ -287,8 +287,7 @@ var notExplained = map[string]string{
 
 	"secret_wrong": standsIn, "busy": standsIn, "client_keys_unavailable": standsIn, "issuer_keys_unavailable": standsIn,
 	"signing_key_unavailable": standsIn, "signing_failed": standsIn, "configuration_unavailable": standsIn,
-	"dpop_missing": standsIn, "constraint_missing": standsIn, "certificate_missing": standsIn,
-	"certificate_expired": standsIn, "certificate_key": standsIn, "certificate_name": standsIn, "certificate_untrusted": standsIn,
+	"dpop_missing": standsIn, "constraint_missing": standsIn,
 	"replayed": aNewService, "assertion_replayed": aNewService, "client_assertion_replayed": aNewService, "replay_store_unavailable": aNewService,
 	"dpop_replayed": aNewService,
 }
