@@ -16,6 +16,7 @@ import (
 
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/service"
 )
 
@@ -97,6 +98,7 @@ func check(path string, document []byte) checked {
 	_, configuration, faults := service.Load(name, document, service.Surroundings{
 		Secrets: func(string) keys.Source { return offline{} },
 		KMS:     func(string) keys.Source { return offline{} },
+		Replay:  inMemory(time.Now),
 		Folder:  filepath.Dir(path), // of "-" it is the working directory
 		Now:     time.Now,
 		Log:     slog.New(slog.DiscardHandler),
@@ -115,6 +117,11 @@ type offline struct{}
 // Versions refuses.
 func (offline) Versions(context.Context) ([]keys.Version, error) {
 	return nil, errors.New("check reads no secrets")
+}
+
+// inMemory stands for every database: a command that ends remembers for itself.
+func inMemory(now func() time.Time) func(database, issuer string) (replay.Store, error) {
+	return func(string, string) (replay.Store, error) { return replay.NewMemory(now, 100) }
 }
 
 // readDocument reads a configuration. One that is empty is a fault of the document and not of the reading.

@@ -121,6 +121,7 @@ func (r *rehearsal) run(ctx context.Context, q question) (answered, error) {
 	var log bytes.Buffer
 	built, faults := service.New(r.configuration, service.Surroundings{
 		Secrets: r.source,
+		Replay:  inMemory(func() time.Time { return q.at }),
 		Folder:  filepath.Dir(q.path),
 		Now:     func() time.Time { return q.at },
 		Log:     server.NewLog(&log),

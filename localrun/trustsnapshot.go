@@ -91,6 +91,7 @@ func fetchSnapshots(ctx context.Context, path string) ([]trust.Snapshot, error) 
 	built, _, faults := service.Load(path, document, service.Surroundings{
 		Secrets: func(string) keys.Source { return offline{} },
 		KMS:     func(string) keys.Source { return offline{} },
+		Replay:  inMemory(time.Now),
 		Folder:  filepath.Dir(path),
 		Now:     time.Now,
 		Log:     slog.New(slog.DiscardHandler), // what cannot be fetched is said once
