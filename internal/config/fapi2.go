@@ -15,6 +15,11 @@ func (c *Config) FAPI2(client Client) bool {
 	return c.Profile == ProfileFAPI2 || client.Profile == ProfileFAPI2
 }
 
+// bringsUnderFAPI2 reports whether the client is held to the profile by itself, and can bring the assertions of issuers.
+func (c Client) bringsUnderFAPI2() bool {
+	return c.Profile == ProfileFAPI2 && slices.Contains(c.Grants, JWTBearer)
+}
+
 // leastFAPI2Skew is how far from the future a JWT must still be accepted (FAPI 2.0 §5.3.2.1-13).
 const leastFAPI2Skew = 10 * time.Second
 

@@ -192,6 +192,16 @@ profile: fapi2
 		`[read]}]    #! clients[0].allow[0].resource: resource is "https://api.example.com"`+whose+`HS512, which the profile fapi2 does not have (FAPI 2.0 §5.4.1)`, 1))
 	denyByMeaning(t, "of_the_first_ring_for_a_client", strings.Replace(prelude, "keys}", "keys, algorithm: RS256}", 1)+
 		strings.Replace(fapi2Client, "[read]}]", `[read]}]    #! clients[0].allow[0].resource: resource is "https://api.example.com"`+whose+`RS256, …`, 1))
+	brings := strings.Replace(fapi2Client, "[client_credentials]", `[client_credentials, "urn:ietf:params:oauth:grant-type:jwt-bearer"]`, 1)
+	vouched := strings.Replace(prelude, "resources:", `resources:
+  - {id: "urn:other", scopes: [read], access_tokens: {algorithm: HS512, shared_secret: projects/acme/secrets/hmac}}`, 1) + "%s" + `
+issuers:
+  - issuer: https://idp.example.com
+    keys: {file: idp.pem}
+    allow: [{resource: "urn:other", scopes: [read]}]`
+	denyByMeaning(t, "of_an_api_that_an_issuer_vouches_for", strings.Replace(vouched, "%s", brings, 1)+
+		`    #! issuers[0].allow[0].resource: resource is "urn:other"`+whose+"HS512, …\n")
+	allow(t, "of_an_api_that_an_issuer_vouches_for_to_others", strings.Replace(vouched, "%s", fapi2Client, 1)+"\n")
 	allow(t, "of_an_api_of_others", strings.Replace(prelude, "resources:", `resources:
   - {id: "urn:other", scopes: [read], access_tokens: {algorithm: HS512, shared_secret: projects/acme/secrets/hmac}}`, 1)+fapi2Client)
 }

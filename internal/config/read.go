@@ -1,6 +1,9 @@
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // The defaults of the document, as the comments of Config state them.
 const (
@@ -56,6 +59,8 @@ func readConfig(v value) *Config {
 	}
 	parties.names.enter(issuer, c.Issuer)
 	c.Clients = list(m.optional("clients"), parties.client)
+	// What an issuer vouches for goes to whichever client brings it.
+	parties.rules.fapi2 = profile == "" && slices.ContainsFunc(c.Clients, Client.bringsUnderFAPI2)
 	c.Issuers = list(m.optional("issuers"), parties.issuer)
 	certificates.checkUse(c)
 	holdServiceToFAPI2(m, c, certificates.endpoint)

@@ -29,7 +29,7 @@ func (s scopeSet) lacks(scope string) bool {
 type ruleReader struct {
 	resources  map[string]scopeSet // by id; nil where none could be read
 	algorithms map[string]string   // what the tokens of a resource are signed with, by its id
-	fapi2      bool                // the rules are of a client that is held to the FAPI 2.0 Security Profile
+	fapi2      bool                // they give tokens to a client that is held to the FAPI 2.0 Security Profile
 	lifetime   time.Duration
 }
 
