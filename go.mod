@@ -4,6 +4,7 @@ go 1.26.4
 
 require (
 	cel.dev/cel-go v0.33.2
+	cloud.google.com/go/firestore v1.29.2
 	cloud.google.com/go/iam v1.14.0
 	cloud.google.com/go/kms v1.37.0
 	cloud.google.com/go/secretmanager v1.24.0

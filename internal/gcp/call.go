@@ -13,14 +13,14 @@ import (
 // What a caller can decide by. Any other error means that the service cannot be used now, whatever the reason (an outage,
 // a missing permission, a damaged answer); the context's own errors can be found in it as well.
 var (
-	ErrNotFound      = errors.New("the secret or key does not exist")
+	ErrNotFound      = errors.New("the secret, key or database does not exist")
 	ErrAlreadyExists = errors.New("the secret or key exists already")
 )
 
-// callError is a failed call about one secret or key. It holds the gRPC status for status.Code, and never a payload.
+// callError is a failed call about one secret, key or database. It holds the gRPC status for status.Code, and never a payload.
 type callError struct {
 	doing string // "listing the versions of"
-	name  string // of the secret or key
+	name  string // of the secret, key or database
 	cause error
 }
 
