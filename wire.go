@@ -15,6 +15,7 @@ import (
 
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
 	"example.com/countersign/internal/trust"
@@ -62,8 +63,8 @@ type deployed struct {
 }
 
 // fromEnvironment builds what the environment describes: COUNTERSIGN_CONFIG names the configuration, file:PATH or
-// projects/P/secrets/S; SECRET_MANAGER_EMULATOR_HOST and KMS_EMULATOR_HOST a Secret Manager and a Cloud KMS other than
-// Google's; GOOGLE_CLOUD_PROJECT the project of the request traces; COUNTERSIGN_TRUST_SNAPSHOT, for a configuration in a
+// projects/P/secrets/S; SECRET_MANAGER_EMULATOR_HOST, KMS_EMULATOR_HOST and FIRESTORE_EMULATOR_HOST a Secret Manager, a
+// Cloud KMS and a Firestore other than Google's; GOOGLE_CLOUD_PROJECT the project of the request traces; COUNTERSIGN_TRUST_SNAPSHOT, for a configuration in a
 // secret, the secret with the keys of others to begin with.
 var fromEnvironment = sync.OnceValues(func() (*deployed, error) {
 	secrets, err := gcp.NewSecretManager(gcp.SecretManagerConfig{EmulatorHost: os.Getenv("SECRET_MANAGER_EMULATOR_HOST")})
@@ -74,9 +75,16 @@ var fromEnvironment = sync.OnceValues(func() (*deployed, error) {
 	if err != nil {
 		return nil, err
 	}
+	firestore, err := gcp.NewFirestore(gcp.FirestoreConfig{EmulatorHost: os.Getenv("FIRESTORE_EMULATOR_HOST")})
+	if err != nil {
+		return nil, err
+	}
 	d := &deployed{secrets: secrets, surroundings: service.Surroundings{
 		Secrets: secrets.Source,
 		KMS:     func(key string) keys.Source { return kms.Keeper(key) },
+		Replay: func(database, issuer string) (replay.Store, error) {
+			return firestore.ReplayStore(database, issuer, time.Now)
+		},
 		Now:     time.Now,
 		Log:     log(),
 		Version: Version(),

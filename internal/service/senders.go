@@ -1,6 +1,7 @@
 package service
 
 import (
+	"crypto/x509"
 	"fmt"
 	"slices"
 
@@ -64,6 +65,15 @@ func (b *builder) proxy() (*mutualtls.Proxy, error) {
 		wanted.Secrets = values.Texts
 	}
 	return mutualtls.New(wanted)
+}
+
+// clientAuthorities returns those that issue the certificates of clients; nil: none does.
+func (b *builder) clientAuthorities() *x509.CertPool {
+	roots, err := b.authorities(b.config.MutualTLS.CA, b.config.MutualTLS.CAFile)
+	if err != nil {
+		b.fault(b.config.MutualTLS.At, err)
+	}
+	return roots
 }
 
 // constraint returns to what the tokens of a client must be bound.

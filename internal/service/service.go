@@ -48,14 +48,17 @@ type Surroundings struct {
 type Service struct {
 	Server        *server.Server
 	Configuration *config.Config
-	rings         []*keys.Ring
+	starts        []starter
 	kept          parts
 }
 
-// Start begins to load the signing keys and does not wait for them.
+// starter is a part that can begin what the first request would have to wait for.
+type starter interface{ Start() }
+
+// Start begins to load the signing keys, and to connect to what remembers uses, and does not wait for them.
 func (s *Service) Start() {
-	for _, ring := range s.rings {
-		ring.Start()
+	for _, part := range s.starts {
+		part.Start()
 	}
 }
 
@@ -111,6 +114,7 @@ type builder struct {
 	Surroundings
 	config   *config.Config
 	compiler *policy.Compiler
+	verifier *assertion.Verifier
 	presets  map[string]*policy.ClaimTypes // what is known of the claims, by the name of the preset
 	faults   config.Faults
 	kept     parts
@@ -123,71 +127,81 @@ func (b *builder) fault(at config.Position, err error) {
 
 var errSurroundings = errors.New("service: secrets, a clock and a log are required")
 
+// build makes the parts in the order in which one needs the other. The service is nil where there are faults.
 func (b *builder) build() (*Service, error) {
-	if b.Secrets == nil || b.Now == nil || b.Log == nil {
-		return nil, errSurroundings
-	}
-	var err error
-	if b.compiler, err = policy.NewCompiler(); err != nil {
+	if err := b.prepare(); err != nil {
 		return nil, err
 	}
-	if b.fetcher, err = b.newFetcher(); err != nil {
-		return nil, err
-	}
-	verifier, err := assertion.NewVerifier(b.Now, b.config.ClockSkew)
-	if err != nil {
-		return nil, err
-	}
-	registrations, trusts, rules := b.clients()
-	b.issuers(trusts, rules)
+	registrations, trusted, allowed := b.clients()
+	b.issuers(trusted, allowed)
 	own, err := b.signingKeys()
 	if err != nil {
 		return nil, err
 	}
 	tokens, err := b.tokens(own)
-	if err != nil {
+	roots := b.clientAuthorities()
+	if err != nil || len(b.faults) > 0 {
 		return nil, err
 	}
-	roots, err := b.authorities(b.config.MutualTLS.CA, b.config.MutualTLS.CAFile)
-	if err != nil {
-		b.fault(b.config.MutualTLS.At, err)
-	}
-	if len(b.faults) > 0 {
-		return nil, nil
-	}
-	clients, err := client.New(client.Config{Registrations: registrations, Verifier: verifier, Roots: roots, Now: b.Now})
-	if err != nil {
-		return nil, err
-	}
-	senders, nonces, err := b.senders()
-	if err != nil {
-		return nil, err
-	}
-	proxy, err := b.proxy()
-	if err != nil {
-		return nil, err
-	}
-	grants, err := grant.New(grant.Config{Clients: clients, Verifier: verifier, Trusts: trusts})
-	if err != nil {
-		return nil, err
-	}
-	policies, err := policy.New(rules, clients.Has)
-	if err != nil {
-		return nil, err
-	}
-	store, err := b.replayStore()
-	if err != nil {
-		return nil, err
-	}
-	served, err := server.New(server.Config{
-		Clients: clients, Senders: senders, Grants: grants, Policies: policies, Replay: store, Tokens: tokens, Keys: own.set,
-		Proxy: proxy, Nonces: nonces,
+	wanted := server.Config{
+		Tokens: tokens, Keys: own.set,
 		Metadata: metadata(b.config, registrations),
 		RecToken: b.config.Troubleshooting.RecToken,
 		Version:  b.Version, Project: b.Project, Log: b.Log,
-	})
+	}
+	if wanted.Clients, err = client.New(client.Config{Registrations: registrations, Verifier: b.verifier, Roots: roots, Now: b.Now}); err != nil {
+		return nil, err
+	}
+	if err := b.addStages(&wanted, trusted, allowed); err != nil {
+		return nil, err
+	}
+	served, err := server.New(wanted)
 	if err != nil {
 		return nil, err
 	}
-	return &Service{served, b.config, own.all, b.kept}, nil
+	return &Service{served, b.config, starters(own, wanted.Replay), b.kept}, nil
+}
+
+// prepare makes what the others are made with.
+func (b *builder) prepare() (err error) {
+	if b.Secrets == nil || b.Now == nil || b.Log == nil {
+		return errSurroundings
+	}
+	if b.compiler, err = policy.NewCompiler(); err != nil {
+		return err
+	}
+	if b.fetcher, err = b.newFetcher(); err != nil {
+		return err
+	}
+	b.verifier, err = assertion.NewVerifier(b.Now, b.config.ClockSkew)
+	return err
+}
+
+// addStages adds those of a token request that come after its client.
+func (b *builder) addStages(wanted *server.Config, trusted trusts, allowed rules) (err error) {
+	if wanted.Proxy, err = b.proxy(); err != nil {
+		return err
+	}
+	if wanted.Senders, wanted.Nonces, err = b.senders(); err != nil {
+		return err
+	}
+	if wanted.Grants, err = grant.New(grant.Config{Clients: wanted.Clients, Verifier: b.verifier, Trusts: trusted}); err != nil {
+		return err
+	}
+	if wanted.Policies, err = policy.New(allowed, wanted.Clients.Has); err != nil {
+		return err
+	}
+	wanted.Replay, err = b.replayStore()
+	return err
+}
+
+// starters returns what a start can begin with.
+func starters(own *ownKeys, store replay.Store) (all []starter) {
+	for _, ring := range own.all {
+		all = append(all, ring)
+	}
+	if remote, is := store.(starter); is {
+		all = append(all, remote)
+	}
+	return all
 }
