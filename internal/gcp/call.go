@@ -17,7 +17,8 @@ var (
 	ErrAlreadyExists = errors.New("the secret or key exists already")
 )
 
-// callError is a failed call about one secret, key or database. It holds the gRPC status for status.Code, and never a payload.
+// callError is a failed call about one secret, key or database. It holds the gRPC status for status.Code, and never a
+// payload.
 type callError struct {
 	doing string // "listing the versions of"
 	name  string // of the secret, key or database

@@ -16,11 +16,11 @@ type FirestoreConfig struct {
 	EmulatorHost string
 }
 
-// Firestore holds in Google's Firestore (or an emulator of it) what all instances of a deployment must agree upon. It is
-// safe for concurrent use.
+// Firestore holds in Google's Firestore (or an emulator of it) what all instances of a deployment must agree upon. It
+// is safe for concurrent use.
 //
-// A database is named as projects/P/databases/D, where P is a project's ID and D is often "(default)". It must be of the
-// native mode.
+// A database is named as projects/P/databases/D, where P is a project's ID and D is often "(default)". It must be of
+// the native mode.
 type Firestore struct {
 	clients lazyClient[*firestore.Client]
 }

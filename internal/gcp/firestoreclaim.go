@@ -31,14 +31,14 @@ const (
 	byField      = "by"      // random bytes of the call that made it
 )
 
-// kept is how much longer than it is needed a document is kept. TTL deletes by Google's clock, and what it deletes while
-// ours is still before Until could be used again.
+// kept is how much longer than it is needed a document is kept. TTL deletes by Google's clock, and what it deletes
+// while ours is still before Until could be used again.
 const kept = time.Hour
 
-// documentName names the document of a use. The parts are hashed with their lengths, so that no two uses run into each
-// other, and keyed with the issuer, so that those of two issuers do not. The key need not be secret. Nobody can aim for a
-// collision of SHA-256, whatever he knows, and the hash is there for length and form, not to hide a jti: who may read the
-// collection learns nothing of use from having guessed one, since it has been used.
+// documentName names the document of a use. The parts are hashed with their lengths, so that no two uses run into
+// each other, and keyed with the issuer, so that those of two issuers do not. The key need not be secret. Nobody can
+// aim for a collision of SHA-256, whatever he knows, and the hash is there for length and form, not to hide a jti:
+// who may read the collection learns nothing of use from having guessed one, since it has been used.
 //
 // Firestore reserves names of the form __…__. This one cannot be: it ends with four bits in six, which are never "_".
 func (s *ReplayStore) documentName(use replay.Use) string {
@@ -90,7 +90,9 @@ func (c *claim) commit(ctx context.Context) error {
 	for _, d := range c.documents {
 		request.Writes = append(request.Writes, d.write(c.by))
 	}
-	_, err := persistently(ctx, func() (*pb.CommitResponse, error) { return c.client.Commit(ctx, request, withoutRetry()) })
+	_, err := persistently(ctx, func() (*pb.CommitResponse, error) {
+		return c.client.Commit(ctx, request, withoutRetry())
+	})
 	return err
 }
 
@@ -109,8 +111,8 @@ func (d *claimed) write(by []byte) *pb.Write {
 }
 
 // look finds out why a commit was refused. Ours says that an earlier attempt of this call was successful, though its
-// answer was lost. Otherwise a live document is a [replay.Replayed], and without one the next commit replaces those that
-// have expired.
+// answer was lost. Otherwise a live document is a [replay.Replayed], and without one the next commit replaces those
+// that have expired.
 func (c *claim) look(ctx context.Context) (ours bool, err error) {
 	found, err := persistently(ctx, func() (map[string]*pb.Document, error) { return c.read(ctx) })
 	if err != nil {
@@ -169,9 +171,9 @@ func (c *claim) read(ctx context.Context) (map[string]*pb.Document, error) {
 	}
 }
 
-// persistently calls until the answer is neither UNAVAILABLE, which is also what a connection that breaks amounts to, nor
-// ABORTED, which is what Firestore says where too many write the same; for as long as the context allows, with short
-// pauses. Unlike patiently it is for a call that somebody waits for.
+// persistently calls until the answer is neither UNAVAILABLE, which is also what a connection that breaks amounts to,
+// nor ABORTED, which is what Firestore says where too many write the same; for as long as the context allows, with
+// short pauses. Unlike patiently it is for a call that somebody waits for.
 func persistently[T any](ctx context.Context, call func() (T, error)) (T, error) {
 	pauses := gax.Backoff{Initial: 50 * time.Millisecond, Max: 500 * time.Millisecond, Multiplier: 2}
 	for {

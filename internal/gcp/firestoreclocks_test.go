@@ -15,7 +15,8 @@ import (
 	"example.com/countersign/internal/replay"
 )
 
-// reuses returns a use that was made two hours before the moment and has expired since, and one of the same jti that has not.
+// reuses uses a jti two hours before the moment, in a JWT that has expired since, and returns the use of another JWT
+// with the same jti that has not.
 func reuses(t *testing.T, database, id string) replay.Use {
 	t.Helper()
 	use := useOf(id)
@@ -136,8 +137,9 @@ func TestR1_instances_whose_clocks_differ_let_a_use_pass_once(t *testing.T) {
 		now = moment
 		wantPass(t, stores[first], use)
 		for _, now = range []time.Time{
-			moment, end.Add(-31 * time.Second), end.Add(-30*time.Second - 1), end.Add(-30 * time.Second), end.Add(-30*time.Second + 1),
-			end.Add(-1), end, end.Add(1), end.Add(30*time.Second - 1), end.Add(30 * time.Second), end.Add(time.Minute),
+			moment, end.Add(-31 * time.Second), end.Add(-30*time.Second - 1), end.Add(-30 * time.Second),
+			end.Add(-30*time.Second + 1), end.Add(-1), end, end.Add(1), end.Add(30*time.Second - 1),
+			end.Add(30 * time.Second), end.Add(time.Minute),
 		} {
 			for _, store := range stores {
 				wantReplayed(t, store, use)
@@ -177,7 +179,9 @@ type clockWorld struct {
 
 func newClockWorld(t *testing.T, seed uint64) *clockWorld {
 	t.Helper()
-	w := &clockWorld{Rand: rand.New(rand.NewPCG(seed, 0)), database: newDatabase(), now: moment, used: make(map[replay.Use]bool)}
+	w := &clockWorld{
+		Rand: rand.New(rand.NewPCG(seed, 0)), database: newDatabase(), now: moment, used: make(map[replay.Use]bool),
+	}
 	host, raw := firestoreEmulator(t), rawFirestore(t)
 	for range 3 {
 		offset := w.between(-30*time.Second, 30*time.Second)

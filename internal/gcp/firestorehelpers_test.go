@@ -37,7 +37,7 @@ func firestoreEmulator(t testing.TB) string {
 	t.Helper()
 	host := os.Getenv("FIRESTORE_EMULATOR_HOST")
 	if host == "" {
-		t.Skip("NOT TESTED: the replay store that instances share. It is tested against Google's own emulator of Firestore: " +
+		t.Skip("NOT TESTED: the replay store that instances share. It is tested against Google's emulator of Firestore: " +
 			"run `.ci/firestore go test ./internal/gcp`, which needs gcloud with its component cloud-firestore-emulator, " +
 			"and Java; or set FIRESTORE_EMULATOR_HOST to the host:port of one that runs.")
 	}
@@ -72,7 +72,9 @@ func newStore(t testing.TB, host, database string, now func() time.Time) *gcp.Re
 
 // useOf returns a use that expires ten minutes after the moment.
 func useOf(id string) replay.Use {
-	return replay.Use{Purpose: replay.ForGrant, Party: "https://issuer.example", ID: id, Until: moment.Add(10 * time.Minute)}
+	return replay.Use{
+		Purpose: replay.ForGrant, Party: "https://issuer.example", ID: id, Until: moment.Add(10 * time.Minute),
+	}
 }
 
 func wantPass(t *testing.T, store replay.Store, uses ...replay.Use) {

@@ -155,9 +155,7 @@ func TestReplayStore_takes_no_lost_answer_for_a_replay(t *testing.T) {
 		} {
 			t.Run(fmt.Sprintf("%s, with the connection %t", name, withConnection), func(t *testing.T) {
 				losing := newLosing(t)
-				earlier := old
-				earlier.Until = moment.Add(-time.Hour)
-				wantPass(t, newStore(t, firestoreEmulator(t), losing.database, func() time.Time { return moment.Add(-2 * time.Hour) }), earlier)
+				reuses(t, losing.database, old.ID)
 				for _, lost := range []string{"Commit", "BatchGetDocuments"} {
 					losing.lose(lost, withConnection)
 				}
@@ -183,6 +181,17 @@ func TestReplayStore_finds_the_replay_of_another_behind_a_lost_answer(t *testing
 		t.Error("no answer was lost")
 	}
 	wantPass(t, newStore(t, firestoreEmulator(t), losing.database, atMoment), useOf("b"))
+}
+
+func TestReplayStore_survives_a_connection_that_breaks(t *testing.T) {
+	lane := newLane(t, firestoreEmulator(t))
+	store := newStore(t, lane.Addr().String(), newDatabase(), atMoment)
+	for i := range 20 {
+		wantPass(t, store, useOf(fmt.Sprint(i)))
+		lane.cut()
+		wantReplayed(t, store, useOf(fmt.Sprint(i)))
+		lane.cut()
+	}
 }
 
 // losing is a front that forwards and then loses the answer, of the next call that changes or finds something.
@@ -245,7 +254,9 @@ func TestR3_a_store_that_refuses_fails_the_use_at_once(t *testing.T) {
 }
 
 func TestR3_a_refusal_to_read_is_no_replay(t *testing.T) {
-	for _, code := range []codes.Code{codes.PermissionDenied, codes.NotFound, codes.FailedPrecondition, codes.AlreadyExists} {
+	for _, code := range []codes.Code{
+		codes.PermissionDenied, codes.NotFound, codes.FailedPrecondition, codes.AlreadyExists,
+	} {
 		front := newFront(t, func(_ context.Context, method string, _ []byte, forward forwarding) ([][]byte, error) {
 			if method == "BatchGetDocuments" {
 				return nil, status.Error(code, "no")
@@ -254,7 +265,8 @@ func TestR3_a_refusal_to_read_is_no_replay(t *testing.T) {
 		})
 		store := newStore(t, front.address, newDatabase(), atMoment)
 		wantPass(t, store, secretUse)
-		if err := wantUndecided(t, store, secretUse); status.Code(err) != code || errors.Is(err, gcp.ErrNotFound) != (code == codes.NotFound) {
+		err := wantUndecided(t, store, secretUse)
+		if status.Code(err) != code || errors.Is(err, gcp.ErrNotFound) != (code == codes.NotFound) {
 			t.Errorf("%v: %v", code, err)
 		}
 		front.wantCalls(t, map[string]int{"Commit": 2, "BatchGetDocuments": 1})

@@ -32,22 +32,22 @@ const (
 // errUndecided is what is left when every round was disturbed by others.
 var errUndecided = errors.New("others kept changing the same documents, so it was not decided")
 
-// ReplayStore is a [replay.Store] that any number of instances share, and deployments as well. It is safe for concurrent
-// use.
+// ReplayStore is a [replay.Store] that any number of instances share. It is safe for concurrent use.
 //
 // Each use is a document of the collection countersign_uses, and a call is one commit that creates all of its documents
 // or none, if none of them exists. So a first use costs one round trip, and Firestore decides which of many is first.
 //
 // A document that has expired may be there still: Google's TTL deletes a day late and more, and only where there is a
-// policy for it. A use replaces it, on condition that it is unchanged. That is exact, however much the clocks of instances
-// differ: a document counts as expired when its Until is before the time at which this very call finds its own Until not
-// reached, so what replaces it lives longer. One JWT has one Until, and so no JWT ever replaces itself.
+// policy for it. A use replaces it, on condition that it is unchanged. That is exact, however much the clocks of
+// instances differ: a document counts as expired when its Until is before the time at which this very call finds its
+// own Until not reached, so what replaces it lives longer. Under one configuration a JWT has one Until, and so no JWT
+// ever replaces itself.
 //
 // Only what TTL deletes depends on Google's clock, which is why a document is kept an hour longer than it is needed.
 //
-// It needs the permissions datastore.entities.create, .get and .update, which roles/datastore.user has; that role can be
-// granted on one database by a condition. The policy, and the exemption from an index over ever growing times, which
-// would bound how much can be written:
+// It needs the permissions datastore.entities.create, .get and .update, which roles/datastore.user has; that role can
+// be granted on one database by a condition. The policy, and the exemption from an index over ever growing times,
+// which would bound how much can be written:
 //
 //	gcloud firestore fields ttls update expires --collection-group=countersign_uses --enable-ttl --database=D
 //	gcloud firestore indexes fields update expires --collection-group=countersign_uses --disable-indexes --database=D
@@ -92,9 +92,9 @@ func (s *ReplayStore) Start() {
 	}()
 }
 
-// Use implements [replay.Store]. It ends after three seconds, or by the deadline of its context where that is earlier. An
-// error other than a [replay.Replayed] leaves open whether the uses are remembered: the request fails, and its JWTs may
-// be lost for another.
+// Use implements [replay.Store]. It ends after three seconds, or by the deadline of its context where that is
+// earlier. An error other than a [replay.Replayed] leaves open whether the uses are remembered: the request fails,
+// and its JWTs may be lost for another.
 func (s *ReplayStore) Use(ctx context.Context, uses []replay.Use) error {
 	if len(uses) == 0 {
 		return nil
@@ -115,8 +115,8 @@ func (s *ReplayStore) Use(ctx context.Context, uses []replay.Use) error {
 	return err
 }
 
-// claim checks what can be known without the database. The clock is read once: what has expired and what has not must be
-// told by the same time, or a JWT that expires during the call could replace itself.
+// claim checks what can be known without the database. The clock is read once: what has expired and what has not must
+// be told by the same time, or a JWT that expires during the call could replace itself.
 func (s *ReplayStore) claim(uses []replay.Use) (*claim, error) {
 	c := &claim{database: s.database, now: s.now(), by: make([]byte, 16)}
 	rand.Read(c.by)
