@@ -46,9 +46,12 @@ type Verifier struct {
 	decoy decoy
 }
 
+// maxSkew is the largest clock difference that can be forgiven.
+const maxSkew = time.Minute
+
 // NewVerifier returns a verifier with a clock and the clock difference that it forgives, at most 60 s.
 func NewVerifier(now func() time.Time, skew time.Duration) (*Verifier, error) {
-	if now == nil || skew < 0 || skew > time.Minute {
+	if now == nil || skew < 0 || skew > maxSkew {
 		return nil, fmt.Errorf("assertion: want a clock and a skew of 0 s to 60 s, not %v", skew)
 	}
 	decoy, err := newDecoy()
@@ -113,10 +116,11 @@ func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, profil
 	return claims, nil
 }
 
-// use names the assertion by who made it and its jti, never by its bytes: whoever signs can make many for one jti.
+// use names the assertion by who made it and its jti, never by its bytes: whoever signs can make many for one jti. It is
+// remembered for as long as the largest skew lets it pass, since a later configuration can forgive more than this one.
 func (v *Verifier) use(claims jose.Claims, purpose replay.Purpose) replay.Use {
 	if claims.ID == "" {
 		return replay.Use{}
 	}
-	return replay.Use{Purpose: purpose, Party: claims.Issuer, ID: claims.ID, Until: claims.ExpiresAt.Add(v.skew)}
+	return replay.Use{Purpose: purpose, Party: claims.Issuer, ID: claims.ID, Until: claims.ExpiresAt.Add(maxSkew)}
 }

@@ -172,6 +172,18 @@ func TestR1_a_use_is_remembered_across_a_reload(t *testing.T) {
 	)
 }
 
+// A later configuration can forgive a larger clock difference, and so take an assertion again that has expired under the
+// first one.
+func TestR1_a_use_is_remembered_also_where_the_clock_skew_grows(t *testing.T) {
+	strict := variant(t, vaulted, "resources:", "clock_skew: 0s\nresources:")
+	d := follow(t, strict)
+	again := clientCredentials(
+		proof(sign(t, "billing.ES256", d.of("billing").but("exp", d.clock.in(ringFresh-20*time.Second)))), resource("https://invoices.example.com"))
+	d.judge(t, allow("once", again))
+	d.configure(variant(t, strict, "clock_skew: 0s", "clock_skew: 1m"))
+	d.judge(t, deny("twice", again, clientFault(assertion.ErrReplayed)))
+}
+
 func TestReload_an_outage_of_Secret_Manager_leaves_the_configuration_as_it_is(t *testing.T) {
 	d := follow(t, vaulted)
 	good := func() request { return clientCredentials(basic("portal", portalSecret)) }

@@ -228,7 +228,7 @@ func TestR2_memory_is_bounded_and_refuses_rather_than_forgets(t *testing.T) {
 		deny("three", clientCredentials(d.proves("billing")), unavailable("replay_store_unavailable")),
 		deny("one is still remembered", first, clientFault(assertion.ErrReplayed)),
 	)
-	d.clock.advance(6 * time.Minute)
+	d.clock.advance(7 * time.Minute)
 	d.judge(t,
 		allow("when they have expired", clientCredentials(d.proves("billing"))),
 		deny("which does not bring the first one back", first, clientFault(assertion.ErrExpired)),
