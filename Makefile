@@ -31,10 +31,11 @@ simulation: ## rotation of signing keys in thousands of small worlds, with its f
 	go test ./internal/keys -run J2_no_token -v
 
 bench: ## ratios, measured in one run on one core
-	go test ./internal/bench -run '^$$' -bench 'Floor|Clients|Issuers' -cpu 1 -benchtime 3000x
+	go test ./internal/bench -run '^$$' -bench 'Floor|Clients|Issuers|DPoP' -cpu 1 -benchtime 3000x
 	go test ./internal/bench -run '^$$' -bench JWKS -cpu 1 -benchtime 30000x
 	go test ./internal/bench -run '^$$' -bench Load -cpu 1 -benchtime 10x
-	go test ./internal/bench -run '^$$' -bench Memory -cpu 1 -benchtime 1000000x -timeout 30m
+	go test ./internal/bench -run '^$$' -bench ReplayMemory -cpu 1 -benchtime 300x
+	go test ./internal/bench -run '^$$' -bench '^BenchmarkMemory' -cpu 1 -benchtime 1000000x -timeout 30m
 
 tidy: ## go.mod and go.sum say what is used, and all builds elsewhere
 	go mod tidy -diff
