@@ -48,7 +48,7 @@ var imports = map[string]string{
 	"server":    "assertion client dpop grant keys mutualtls oauth policy replay sender token trace",
 
 	// What an API does with our tokens. It lives without the rest.
-	"resource": "jose refresh",
+	"resource": "dpop jose mutualtls refresh replay",
 
 	// What one configuration allows that another does not.
 	"difference": "config jose server",

@@ -2,9 +2,11 @@ package resource_test
 
 import (
 	"errors"
+	"net/url"
 	"strings"
 	"testing"
 
+	"example.com/countersign/internal/dpop"
 	"example.com/countersign/internal/resource"
 )
 
@@ -39,6 +41,35 @@ func FuzzAuthorization(f *testing.F) {
 			if r < ' ' || r > '~' {
 				t.Errorf("%q: %q", header, err)
 			}
+		}
+	})
+}
+
+// FuzzTarget holds that whatever a request asks for, a proof for something else is refused because of that, and never
+// because our own URL cannot be made.
+func FuzzTarget(f *testing.F) {
+	for _, target := range []string{
+		"/", "//", "/a[1]", "/%5B%5b", "/a%2Fb", "/%2e%2e/x", "/../..", "/a?b#c", "/\xff", "/%ff", "/|\\^`{}\"<>", "/%00",
+		"*", "http:x", "http://evil.example/x", "//evil.example/x", "/a;b,c",
+	} {
+		f.Add(target)
+	}
+	w := newWorld(f, takesDPoP(f))
+	key := newSigner(f)
+	a := w.attempt(f, w.key.token(f, key.bound()), key)
+	claim("htu", invoices+"/nowhere/else")(f, a)
+	good := a.request(f, "https://invoices.example.com")
+	f.Fuzz(func(t *testing.T, target string) {
+		parsed, err := url.ParseRequestURI(target)
+		if err != nil {
+			t.Skip("no server hands it on")
+		}
+		r := good.WithContext(t.Context())
+		if r.URL = parsed; strings.HasSuffix(parsed.Path, "nowhere/else") {
+			t.Skip("it may be the one that the proof is for")
+		}
+		if _, err := w.Verify(r); !errors.Is(err, dpop.ErrURL) {
+			t.Errorf("%q: %v", target, err)
 		}
 	})
 }

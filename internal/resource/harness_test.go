@@ -1,6 +1,7 @@
 package resource_test
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -179,15 +180,22 @@ func newWorld(t testing.TB, change ...func(*resource.Config)) world {
 	return w
 }
 
+// received is a request as an API gets it.
+func received(ctx context.Context, authorization ...string) *http.Request {
+	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+	r.Header["Authorization"] = authorization
+	return r
+}
+
 // verify holds what is true of every answer: a token or an error, and the error of one kind.
 func (w world) verify(t testing.TB, authorization ...string) (resource.Token, error) {
 	t.Helper()
-	token, err := w.Verify(t.Context(), authorization)
+	token, err := w.Verify(received(t.Context(), authorization...))
 	if (token.Subject == "") != (err != nil) || err != nil && token.Claims != nil {
 		t.Errorf("%.200q: %+v came with %v", authorization, token, err)
 	}
 	kinds := 0
-	for _, kind := range []error{resource.ErrNoToken, resource.ErrInvalid, resource.ErrMalformed} {
+	for _, kind := range []error{resource.ErrNoToken, resource.ErrInvalid, resource.ErrMalformed, resource.ErrProof} {
 		if errors.Is(err, kind) {
 			kinds++
 		}

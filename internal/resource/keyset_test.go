@@ -263,7 +263,7 @@ func TestKeys_a_slow_source_holds_nobody_longer_than_his_context(t *testing.T) {
 	w.publisher.answers(hangs(t))
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	token, err := w.Verify(ctx, []string{"Bearer " + w.key.token(t, good())})
+	token, err := w.Verify(received(ctx, "Bearer "+w.key.token(t, good())))
 	if !strings.Contains(fmt.Sprint(err), context.DeadlineExceeded.Error()) || errors.Is(err, resource.ErrInvalid) || token.Subject != "" {
 		t.Errorf("got %v, %v", token, err)
 	}
