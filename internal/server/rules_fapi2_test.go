@@ -159,3 +159,46 @@ func TestFAPI2_of_one_client(t *testing.T) {
 		allow("another client with aud in an array", clientCredentials(proof(sign(t, "billing.ES256", d.of("billing").but("aud", []string{us}))))),
 	)
 }
+
+// What the modules of the conformance suite send to the token endpoint, for the variants private_key_jwt + DPoP and mutual
+// TLS. A module that accepts one of several codes gets the one of this server.
+func TestFAPI2_the_requests_of_the_conformance_suite(t *testing.T) {
+	document := strings.Replace(fapi, "{secret: projects/acme/secrets/billing-jwks}", "{file: billing.PS256.json}", 1)
+	document = strings.Replace(document, "  - id: batch\n", `  - id: reporting
+    authentication: private_key_jwt
+    keys: {file: reporting.ES256.json}
+    grants: [client_credentials]
+    allow:
+      - {resource: https://invoices.example.com, scopes: [invoices.read]}
+  - id: batch
+`, 1)
+	d, ca := underFAPI(t, document)
+	by := func(c claims) part { return proof(sign(t, "billing.PS256", c)) }
+	ask := func(parts ...part) request {
+		return clientCredentials(append(parts, d.proofBy("agent.ES256").sent())...)
+	}
+	proved := func(name string, ahead time.Duration) request {
+		return clientCredentials(by(d.of("billing")), d.proofBy("agent.ES256").but(name, d.clock.in(ahead)).sent())
+	}
+	batch := ca.issue("batch")
+	unbound := invalidRequest("constraint_missing", "the token has to be bound to its client, and the request has neither a DPoP header nor a client certificate")
+	missing := func(name string) claims { return d.of("billing").but(name, nil) }
+	d.judge(t,
+		allow("happy-flow, client 1", ask(by(d.of("billing")))),
+		allow("happy-flow, client 2", ask(d.proves("reporting"))),
+		allow("happy-flow, mutual TLS", clientCredentials(clientID("batch"), tls(batch))),
+		deny("ensure-client-id-in-token-endpoint", ask(clientID("reporting"), proof(forge(t, "billing.ES256", d.of("reporting")))), strangeClient("signature")),
+		deny("ensure-client-id-in-token-endpoint, mutual TLS", clientCredentials(clientID("batch"), tls(ca.issue("other"))), strangeClient("certificate_name")),
+		deny("ensure-holder-of-key-required", clientCredentials(by(d.of("billing"))), unbound),
+		deny("ensure-holder-of-key-required, mutual TLS", clientCredentials(clientID("batch")), strangeClient("certificate_missing")),
+		deny("ensure-signed-client-assertion-with-RS256-fails", ask(proof(sign(t, "billing.RS256", d.of("billing")))), strangeClient("key_unknown")),
+		deny("ensure-client-assertion-in-token-endpoint", ask(clientID("billing")), strangeClient("method_wrong")),
+		deny("ensure-client-assertion-with-exp-is-5-minutes-in-past-fails", ask(by(d.of("billing").but("exp", d.clock.in(-5*time.Minute)))), clientFault(assertion.ErrExpired)),
+		deny("ensure-client-assertion-with-wrong-aud-fails", ask(by(d.of("billing").but("aud", "https://rs.example.com/api/userinfo"))), clientFault(assertion.ErrAudience)),
+		deny("ensure-client-assertion-with-no-sub-fails", ask(by(missing("sub"))), clientFault(assertion.ErrSubjectMissing)),
+		allow("check-dpop-proof-nbf-exp, nbf", proved("nbf", 0)),
+		allow("check-dpop-proof-nbf-exp, exp", proved("exp", 5*time.Minute)),
+		allow("ensure-dpopproof-with-iat-10seconds-before-succeeds", proved("iat", -10*time.Second)),
+		allow("ensure-dpopproof-with-iat-10seconds-after-succeeds", proved("iat", 8*time.Second)),
+	)
+}
