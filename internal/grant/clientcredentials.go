@@ -1,13 +1,12 @@
 package grant
 
 import (
+	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/oauth"
-	"example.com/countersign/internal/sender"
 )
 
 // clientCredentials is RFC 6749 §4.4: the client acts for itself, so it must have proved who it is (protocol K1).
-func clientCredentials(constrained sender.Constrained) (Authorization, error) {
-	authenticated := constrained.Client()
+func clientCredentials(authenticated client.Authenticated) (Authorization, error) {
 	registration, named := authenticated.Client()
 	switch {
 	case !named:
@@ -23,7 +22,6 @@ func clientCredentials(constrained sender.Constrained) (Authorization, error) {
 	}
 	return Authorization{
 		client:  authenticated,
-		sender:  constrained.Sender(),
 		party:   Party{Client, registration.ID},
 		subject: registration.ID,
 		claims:  authenticated.Assertion().Claims(),

@@ -1,7 +1,7 @@
 // Package grant decides whether a request carries an authorization grant that holds (RFC 6749 §4, RFC 7521 §4.1). One
 // file a grant.
 //
-// [Grants.Authorize] takes a request whose sender is known and hands on an [Authorization]: on whose word, for which subject,
+// [Grants.Authorize] takes an authenticated request and hands on an [Authorization]: on whose word, for which subject,
 // with which claims. What may be granted on that word is package policy's to say.
 //
 // It must never take a client's name for its proof: a grant that needs an authenticated client asks for one.
@@ -17,9 +17,9 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/replay"
-	"example.com/countersign/internal/sender"
 )
 
 // Party is whose word an authorization rests on: a registered client or a trusted issuer.
@@ -64,7 +64,7 @@ func New(config Config) (*Grants, error) {
 // Authorization is a request whose grant holds. Only [Grants.Authorize] makes one.
 type Authorization struct {
 	client    client.Authenticated
-	sender    sender.Sender
+	trust     Trust // of the assertion that was the grant; its zero value where the grant has none
 	party     Party
 	subject   string
 	claims    map[string]any
@@ -119,25 +119,40 @@ func (a Authorization) ExpiresAt() time.Time {
 	return a.assertion.ExpiresAt()
 }
 
-// Sender returns what a token can be bound to, and must be.
-func (a Authorization) Sender() sender.Sender { return a.sender }
-
-// Uses returns the assertions, and the DPoP proof, that are good for one request only.
+// Uses returns the assertions that are good for one request only.
 func (a Authorization) Uses() []replay.Use {
-	uses := []replay.Use{a.client.Assertion().Use(), a.assertion.Use(), a.sender.Use()}
+	uses := []replay.Use{a.client.Assertion().Use(), a.assertion.Use()}
 	return slices.DeleteFunc(uses, replay.Use.IsZero)
 }
 
-// Authorize decides whether the grant of the request holds. The error is an *oauth.Error.
-func (g *Grants) Authorize(ctx context.Context, constrained sender.Constrained) (Authorization, error) {
-	if constrained.IsZero() {
-		return Authorization{}, &oauth.Error{Code: oauth.ServerError, Description: "the sender of the request was not looked at"}
+// Constraint returns to what a token must be bound, as the client of the request and whoever made the assertion are
+// registered.
+func (a Authorization) Constraint() oauth.Constraint {
+	registration, named := a.client.Client()
+	if !named {
+		return a.trust.Constraint
 	}
-	switch constrained.Client().Request().GrantType {
+	return registration.Constraint.And(a.trust.Constraint)
+}
+
+// ProofAlgorithms returns the algorithms that a DPoP proof may have; none: nobody who takes part is held to any.
+func (a Authorization) ProofAlgorithms() []jose.Algorithm {
+	if registration, named := a.client.Client(); named && len(registration.Algorithms) > 0 {
+		return registration.Algorithms
+	}
+	return a.trust.Algorithms
+}
+
+// Authorize decides whether the grant of the request holds. The error is an *oauth.Error.
+func (g *Grants) Authorize(ctx context.Context, client client.Authenticated) (Authorization, error) {
+	if client.IsZero() {
+		return Authorization{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not authenticated"}
+	}
+	switch client.Request().GrantType {
 	case oauth.ClientCredentials:
-		return clientCredentials(constrained)
+		return clientCredentials(client)
 	case oauth.JWTBearer:
-		return g.jwtBearer(ctx, constrained)
+		return g.jwtBearer(ctx, client)
 	default:
 		return Authorization{}, &oauth.Error{
 			Code:        oauth.UnsupportedGrantType,

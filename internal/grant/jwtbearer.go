@@ -10,7 +10,6 @@ import (
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/replay"
-	"example.com/countersign/internal/sender"
 )
 
 // Trust says what the assertions of one party look like: a trusted issuer's, or a client's own (protocol G2).
@@ -41,8 +40,8 @@ const (
 )
 
 // jwtBearer is RFC 7523 §2.1.
-func (g *Grants) jwtBearer(ctx context.Context, constrained sender.Constrained) (Authorization, error) {
-	authenticated, request := constrained.Client(), constrained.Client().Request()
+func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticated) (Authorization, error) {
+	request := authenticated.Request()
 	registration, named := authenticated.Client()
 	if named && !registration.Allows(oauth.JWTBearer) {
 		return Authorization{}, unauthorized("grant_not_allowed", notRegisteredForGrant)
@@ -70,7 +69,7 @@ func (g *Grants) jwtBearer(ctx context.Context, constrained sender.Constrained) 
 	}
 	return Authorization{
 		client:    authenticated,
-		sender:    constrained.Sender().Held(trust.Constraint),
+		trust:     trust,
 		party:     party,
 		subject:   verified.Subject(),
 		claims:    verified.Claims(),

@@ -10,6 +10,7 @@ import (
 	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/sender"
 )
 
 // terms is the short way to write a rule.
@@ -179,7 +180,7 @@ func TestDecide_of_nothing_is_a_defect_and_no_grant(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if decision, err := policies.Decide(grant.Authorization{}); codeOf(err) != oauth.ServerError || !decision.IsZero() {
+	if decision, err := policies.Decide(sender.Constrained{}); codeOf(err) != oauth.ServerError || !decision.IsZero() {
 		t.Errorf("%v, %v", decision, err)
 	}
 }

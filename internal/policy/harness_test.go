@@ -114,7 +114,7 @@ type request struct {
 }
 
 // authorize takes a request through the stages before policy.
-func (s *stages) authorize(t testing.TB, r request) grant.Authorization {
+func (s *stages) authorize(t testing.TB, r request) sender.Constrained {
 	t.Helper()
 	form := url.Values{"grant_type": {oauth.JWTBearer}, "resource": r.resource}
 	if r.grant != "" {
@@ -145,15 +145,15 @@ func (s *stages) authorize(t testing.TB, r request) grant.Authorization {
 	if err != nil {
 		t.Fatal(err)
 	}
-	constrained, err := s.senders.Constrain(t.Context(), authenticated)
+	authorization, err := s.grants.Authorize(t.Context(), authenticated)
 	if err != nil {
 		t.Fatal(err)
 	}
-	authorization, err := s.grants.Authorize(t.Context(), constrained)
+	constrained, err := s.senders.Constrain(t.Context(), authorization)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return authorization
+	return constrained
 }
 
 // rule is a rule before it is compiled. What is left out is a scope, a resource and a lifetime.

@@ -1,7 +1,7 @@
 // Package policy decides what an authorization may become: which subject, resource, scope, lifetime and claims
 // (RFC 6749 §3.3, RFC 8707, protocol S, G8).
 //
-// [Policies.Decide] takes an authorization that holds and hands on a [Decision]. The rules are data: conditions and
+// [Policies.Decide] takes an authorization whose sender is known and hands on a [Decision]. The rules are data: conditions and
 // mappings in CEL over the verified claims, compiled and type-checked when they are loaded. The package is pure: no
 // input or output, no clock.
 //
@@ -64,7 +64,7 @@ type Decision struct {
 	rules     []*Rule
 	shadows   []Shadow
 	uses      []replay.Use
-	sender    sender.Sender
+	sender    sender.Constrained
 	assertion assertion.Verified
 	valid     bool
 }
@@ -108,18 +108,22 @@ func (d Decision) Rules() []string {
 func (d Decision) Uses() []replay.Use { return d.uses }
 
 // Sender returns what the token can be bound to, and must be.
-func (d Decision) Sender() sender.Sender { return d.sender }
+func (d Decision) Sender() sender.Constrained { return d.sender }
 
 // Assertion returns the assertion that was the grant; its zero value where the grant has none.
 func (d Decision) Assertion() assertion.Verified { return d.assertion }
 
 // Decide applies the rules of the authorization's party. The error is an *oauth.Error, or a *Refused that wraps one.
-func (p *Policies) Decide(authorization grant.Authorization) (Decision, error) {
-	if authorization.IsZero() {
-		return Decision{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not authorized"}
+func (p *Policies) Decide(constrained sender.Constrained) (Decision, error) {
+	if constrained.IsZero() {
+		return Decision{}, &oauth.Error{Code: oauth.ServerError, Description: "the sender of the request was not looked at"}
 	}
+	authorization := constrained.Authorization()
 	matching := p.matching(authorization)
 	decision, err := p.decide(authorization, matching.inForce)
+	if err == nil {
+		decision.sender, decision.uses = constrained, constrained.Uses()
+	}
 	p.record(authorization, matching, err)
 	return withShadows(decision, err, p.shadows(authorization, matching, err))
 }
@@ -148,8 +152,6 @@ func (p *Policies) decide(authorization grant.Authorization, matching []match) (
 	if chosen[0].rule.ExpiresWithAssertion {
 		decision.notAfter = authorization.ExpiresAt()
 	}
-	decision.uses = authorization.Uses()
-	decision.sender = authorization.Sender()
 	decision.assertion = authorization.Assertion()
 	decision.valid = true
 	return decision, nil

@@ -1,19 +1,20 @@
 // Package sender knows to whom a token can be bound, so that whoever steals it cannot use it (RFC 9700 §2.2.1): to the
 // holder of the key of a DPoP proof (RFC 9449), or of a certificate for mutual TLS (RFC 8705).
 //
-// [Senders.Constrain] takes an authenticated request and hands on a [Constrained]: the same request, and what its sender
-// has proved to hold. [Sender.Confirm] says to which of it a token is bound, and refuses where that is not enough.
+// [Senders.Constrain] takes an authorization that holds and hands on a [Constrained]: the same, and what the sender of the
+// request has proved to hold. [Constrained.Confirm] says to which of it a token is bound, and refuses where that is not
+// enough.
 //
-// A proof proves that its sender holds a key, and nothing else. It must never stand in for client authentication.
+// A proof proves that its sender holds a key, and nothing else: it comes after all that says who somebody is, so that a
+// stranger's costs nothing. It must never stand in for client authentication.
 package sender
 
 import (
 	"context"
 	"errors"
-	"slices"
 
-	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/dpop"
+	"example.com/countersign/internal/grant"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/mutualtls"
 	"example.com/countersign/internal/oauth"
@@ -39,75 +40,67 @@ func New(config Config) (*Senders, error) {
 	return &Senders{config}, nil
 }
 
-// Sender is what a token can be bound to, and must be.
-type Sender struct {
-	proof       dpop.Proof
-	certificate string // x5t#S256; empty: there is none
-	constraint  oauth.Constraint
+// Constrained is an authorization together with what the sender of its request holds. Only [Senders.Constrain] makes one.
+type Constrained struct {
+	authorization grant.Authorization
+	proof         dpop.Proof
+	certificate   string // x5t#S256; empty: there is none
+	constraint    oauth.Constraint
+	valid         bool
 }
 
-// Held returns a sender that is held to more.
-func (s Sender) Held(to oauth.Constraint) Sender {
-	s.constraint = s.constraint.And(to)
-	return s
+// IsZero reports whether no sender was looked at.
+func (c Constrained) IsZero() bool { return !c.valid }
+
+// Authorization returns what the request may rest on.
+func (c Constrained) Authorization() grant.Authorization { return c.authorization }
+
+// Uses returns what is good for one request only: the assertions, and the proof.
+func (c Constrained) Uses() []replay.Use {
+	uses := c.authorization.Uses()
+	if use := c.proof.Use(); !use.IsZero() {
+		uses = append(uses, use)
+	}
+	return uses
 }
 
 // Confirm returns to what a token is bound for resources that ask for this. The error is an *oauth.Error.
-func (s Sender) Confirm(resources oauth.Constraint) (oauth.Confirmation, error) {
-	return s.constraint.And(resources).Confirm(oauth.Confirmation{
-		JWKThumbprint:         s.proof.Thumbprint(),
-		CertificateThumbprint: s.certificate,
+func (c Constrained) Confirm(resources oauth.Constraint) (oauth.Confirmation, error) {
+	return c.constraint.And(resources).Confirm(oauth.Confirmation{
+		JWKThumbprint:         c.proof.Thumbprint(),
+		CertificateThumbprint: c.certificate,
 	})
 }
 
-// Use returns what has to be remembered so that the proof is good only once; zero: there is none.
-func (s Sender) Use() replay.Use { return s.proof.Use() }
-
-// Constrained is a request together with what its sender holds. Only [Senders.Constrain] makes one.
-type Constrained struct {
-	client client.Authenticated
-	sender Sender
-	valid  bool
-}
-
-// IsZero reports whether no request was looked at.
-func (c Constrained) IsZero() bool { return !c.valid }
-
-// Client returns the request and its client.
-func (c Constrained) Client() client.Authenticated { return c.client }
-
-// Sender returns what a token can be bound to.
-func (c Constrained) Sender() Sender { return c.sender }
-
 // Constrain finds out what the sender of a request holds. The error is an *oauth.Error.
-func (s *Senders) Constrain(ctx context.Context, authenticated client.Authenticated) (Constrained, error) {
-	if authenticated.IsZero() {
-		return Constrained{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not authenticated"}
+func (s *Senders) Constrain(ctx context.Context, authorization grant.Authorization) (Constrained, error) {
+	if authorization.IsZero() {
+		return Constrained{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not authorized"}
 	}
-	sender := Sender{constraint: s.config.Constraint}
-	algorithms := s.config.Algorithms
-	if registration, named := authenticated.Client(); named {
-		sender = sender.Held(registration.Constraint)
-		if len(registration.Algorithms) > 0 {
-			algorithms = registration.Algorithms
-		}
+	constrained := Constrained{
+		authorization: authorization,
+		constraint:    s.config.Constraint.And(authorization.Constraint()),
+		valid:         true,
 	}
-	request := authenticated.Request()
+	request := authorization.Request()
 	if len(request.Certificates) > 0 {
-		sender.certificate = mutualtls.Thumbprint(request.Certificates[0])
+		constrained.certificate = mutualtls.Thumbprint(request.Certificates[0])
 	}
-	if !request.Proof.IsZero() {
-		var err error
-		sender.proof, err = s.config.Proofs.Verify(ctx, request.Proof.Reveal(), dpop.Request{
-			Method:     "POST",
-			URLs:       s.config.URLs,
-			Algorithms: slices.Clip(algorithms),
-		})
-		if err != nil {
-			return Constrained{}, faulty(err)
-		}
+	if request.Proof.IsZero() {
+		return constrained, nil
 	}
-	return Constrained{client: authenticated, sender: sender, valid: true}, nil
+	algorithms := authorization.ProofAlgorithms()
+	if len(algorithms) == 0 {
+		algorithms = s.config.Algorithms
+	}
+	var err error
+	constrained.proof, err = s.config.Proofs.Verify(ctx, request.Proof.Reveal(), dpop.Request{
+		Method: "POST", URLs: s.config.URLs, Algorithms: algorithms,
+	})
+	if err != nil {
+		return Constrained{}, faulty(err)
+	}
+	return constrained, nil
 }
 
 // faulty turns what package dpop says of a proof into what the caller is told (RFC 9449 §5, §8).

@@ -162,6 +162,7 @@ func TestD1_a_proof_is_no_client_authentication(t *testing.T) {
 		deny("of a client that only says who it is", clientCredentials(clientID("billing"), d.proofBy("billing.ES256").sent()), strangeClient("method_wrong")),
 		deny("as a client assertion", clientCredentials(proof(d.proofBy("billing.ES256").but("iss", "billing").but("sub", "billing").but("aud", us).but("exp", d.clock.in(time.Minute)).text())), clientFault(assertion.ErrType)),
 		deny("with a bad one besides", clientCredentials(post("mobile", "wrong"), header("DPoP", "bad")), strangeClient("secret_wrong")),
+		deny("of a stranger, bad", jwtBearer(d.vouches("idp.ES256", "https://nobody.example.com"), header("DPoP", "bad")), strangeIssuer("party_unknown")),
 	)
 }
 

@@ -66,7 +66,7 @@ func TestT6_the_log_has_the_trace_of_a_refusal(t *testing.T) {
 	billing := func(name string, value any) part {
 		return proof(sign(t, "billing.ES256", d.of("billing").but(name, value)))
 	}
-	toPolicy := "form request client sender" + verified("assertion") + " assertion.iss assertion.typ assertion.sub assertion.aud assertion.lifetime assertion.jti grant"
+	toPolicy := "form request client" + verified("assertion") + " assertion.iss assertion.typ assertion.sub assertion.aud assertion.lifetime assertion.jti grant sender"
 	for name, test := range map[string]struct {
 		request request
 		passed  string
@@ -75,21 +75,21 @@ func TestT6_the_log_has_the_trace_of_a_refusal(t *testing.T) {
 		"the form":                 {clientCredentials(contentType("text/plain")), "", []string{"form: failed"}},
 		"the request":              {ask(), "form", []string{"request: failed"}},
 		"the client":               {clientCredentials(post("nobody", mobileSecret)), "form request", []string{"client: failed"}},
-		"the form of an assertion": {jwtBearer("eyJ"), "form request client sender", []string{"grant: failed"}},
+		"the form of an assertion": {jwtBearer("eyJ"), "form request client", []string{"grant: failed"}},
 		"exp":                      {clientCredentials(billing("exp", d.clock.in(-time.Hour))), "form request client_assertion.form", []string{"client_assertion.exp: failed"}},
 		"the key":                  {clientCredentials(proof(sign(t, "stranger.ES256", d.of("billing")))), "form request client_assertion.form client_assertion.exp client_assertion.nbf client_assertion.iat", []string{"client_assertion.key: failed"}},
-		"the party":                {jwtBearer(sign(t, "idp.ES256", d.about("alice", "https://nobody.example.com"))), "form request client sender assertion.form assertion.exp assertion.nbf assertion.iat", []string{"assertion.key: failed"}},
-		"the signature":            {jwtBearer(forge(t, "stranger.ES256", d.about("alice", idp))), "form request client sender assertion.form assertion.exp assertion.nbf assertion.iat assertion.key", []string{"assertion.signature: failed"}},
+		"the party":                {jwtBearer(sign(t, "idp.ES256", d.about("alice", "https://nobody.example.com"))), "form request client assertion.form assertion.exp assertion.nbf assertion.iat", []string{"assertion.key: failed"}},
+		"the signature":            {jwtBearer(forge(t, "stranger.ES256", d.about("alice", idp))), "form request client assertion.form assertion.exp assertion.nbf assertion.iat assertion.key", []string{"assertion.signature: failed"}},
 		"sub":                      {clientCredentials(billing("sub", "reporting")), "form request" + verified("client_assertion") + " client_assertion.iss client_assertion.typ", []string{"client_assertion.sub: failed"}},
 		"the only aud": {clientCredentials(billing("aud", "elsewhere")), "form request" + verified("client_assertion") + " client_assertion.iss client_assertion.typ client_assertion.sub",
 			[]string{"client_assertion.aud: failed, want https://auth.example.com"}},
-		"one of several aud": {jwtBearer(sign(t, "idp.ES256", d.about("alice", idp).but("aud", "elsewhere"))), "form request client sender" + verified("assertion") + " assertion.iss assertion.typ assertion.sub",
+		"one of several aud": {jwtBearer(sign(t, "idp.ES256", d.about("alice", idp).but("aud", "elsewhere"))), "form request client" + verified("assertion") + " assertion.iss assertion.typ assertion.sub",
 			[]string{"assertion.aud: failed, want one of https://auth.example.com, https://auth.example.com/token, mail-app"}},
-		"typ": {jwtBearer(handmade(t, privateKey(t, "idp.ES256"), `{"alg":"ES256","typ":"at+jwt"}`, string(marshal(t, d.about("alice", idp))))), "form request client sender" + verified("assertion") + " assertion.iss",
+		"typ": {jwtBearer(handmade(t, privateKey(t, "idp.ES256"), `{"alg":"ES256","typ":"at+jwt"}`, string(marshal(t, d.about("alice", idp))))), "form request client" + verified("assertion") + " assertion.iss",
 			[]string{"assertion.typ: failed, want JWT"}},
 		"the lifetime": {clientCredentials(billing("exp", d.clock.in(time.Hour))), "form request" + verified("client_assertion") + " client_assertion.iss client_assertion.typ client_assertion.sub client_assertion.aud",
 			[]string{"client_assertion.lifetime: failed, want 10m0s at most"}},
-		"the client of an issuer": {jwtBearer(sign(t, "partner.ES256", d.about("alice", partner))), strings.TrimSuffix(toPolicy, " grant"), []string{"grant: failed"}},
+		"the client of an issuer": {jwtBearer(sign(t, "partner.ES256", d.about("alice", partner))), strings.TrimSuffix(toPolicy, " grant sender"), []string{"grant: failed"}},
 		"the rules": {jwtBearer(by(d.run().but("ref", "refs/heads/try").but("environment", "staging-eu").but("actor", "mallory"))), toPolicy, []string{
 			`allow[0].if: failed at claims.ref == "refs/heads/main"`,
 			`allow[1].if: failed at claims.actor != "mallory"`,
@@ -124,7 +124,7 @@ func TestT6_the_trace_tells_what_could_not_be_decided_from_what_failed(t *testin
 		t.Errorf("the keys of a client: %q", steps)
 	}
 	d.send(t, clientCredentials(basic("portal", portalSecret)))
-	if diff := cmp.Diff(append(passed("form request client sender grant policy"), "draft: undecided"), d.trace(t)); diff != "" {
+	if diff := cmp.Diff(append(passed("form request client grant sender policy"), "draft: undecided"), d.trace(t)); diff != "" {
 		t.Errorf("our own keys:\n%s", diff)
 	}
 	var answer error
@@ -176,7 +176,7 @@ func TestT6_every_refusal_has_an_id_of_its_own_and_what_is_granted_has_none(t *t
 		if _, there := event["trace"]; there || event["trace_id"] != nil || strings.Contains(got.body, "trace") {
 			t.Fatalf("%s, and the log has %v", got.body, event)
 		}
-		if diff := cmp.Diff(append(passed("form request client sender"), "grant: failed"), d.refusedTrace(t)); diff != "" {
+		if diff := cmp.Diff(append(passed("form request client"), "grant: failed"), d.refusedTrace(t)); diff != "" {
 			t.Fatal(diff)
 		}
 	}

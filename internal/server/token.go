@@ -29,8 +29,8 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 type exchange struct {
 	request       oauth.TokenRequest
 	client        client.Authenticated
-	sender        sender.Constrained
 	authorization grant.Authorization
+	sender        sender.Constrained
 	decision      policy.Decision
 	token         token.AccessToken
 
@@ -54,13 +54,13 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (x exchange, e
 	if x.client, err = s.config.Clients.Authenticate(ctx, x.request); !x.passes("client", err) {
 		return x, err
 	}
-	if x.sender, err = s.config.Senders.Constrain(ctx, x.client); !x.passes("sender", err) {
+	if x.authorization, err = s.config.Grants.Authorize(ctx, x.client); !x.passes("grant", err) {
 		return x, err
 	}
-	if x.authorization, err = s.config.Grants.Authorize(ctx, x.sender); !x.passes("grant", err) {
+	if x.sender, err = s.config.Senders.Constrain(ctx, x.authorization); !x.passes("sender", err) {
 		return x, err
 	}
-	if x.decision, err = s.config.Policies.Decide(x.authorization); !x.passes("policy", err) {
+	if x.decision, err = s.config.Policies.Decide(x.sender); !x.passes("policy", err) {
 		return x, err
 	}
 	draft, err := s.config.Tokens.Draft(ctx, x.decision)

@@ -32,7 +32,7 @@ func (s *Server) release(record *trace.Record) {
 
 // Stages returns the names of the stages of a token request, in their order.
 func Stages() []string {
-	return []string{"form", "request", "client", "sender", "grant", "policy", "draft", "once", "sign"}
+	return []string{"form", "request", "client", "grant", "sender", "policy", "draft", "once", "sign"}
 }
 
 // passes records what became of a stage, and reports whether the request goes on. A stage that refuses may have recorded

@@ -120,9 +120,9 @@ func (s *stages) decide(t testing.TB, r request) policy.Decision {
 	must(t, err)
 	authenticated, err := s.clients.Authenticate(t.Context(), parsed)
 	must(t, err)
-	constrained, err := s.senders.Constrain(t.Context(), authenticated)
+	authorization, err := s.grants.Authorize(t.Context(), authenticated)
 	must(t, err)
-	authorization, err := s.grants.Authorize(t.Context(), constrained)
+	constrained, err := s.senders.Constrain(t.Context(), authorization)
 	must(t, err)
 	var rules []policy.Rule
 	for _, resource := range r.resources {
@@ -137,7 +137,7 @@ func (s *stages) decide(t testing.TB, r request) policy.Decision {
 	}
 	policies, err := policy.New(map[grant.Party][]policy.Rule{theIssuer: rules}, s.clients.Has)
 	must(t, err)
-	decision, err := policies.Decide(authorization)
+	decision, err := policies.Decide(constrained)
 	must(t, err)
 	return decision
 }
