@@ -18,6 +18,7 @@ const tokenSuffix = server.TokenPath
 type authorizationServer struct {
 	Issuer        string
 	TokenEndpoint string
+	TLSEndpoint   string // the token endpoint where TLS asks for certificates (RFC 8705 §5); empty: it is the other one
 }
 
 // locate finds out about the server at address, which is its issuer identifier, or, where it ends in /token, its token
@@ -27,7 +28,7 @@ func locate(ctx context.Context, client *http.Client, address string) (authoriza
 		return authorizationServer{}, err
 	}
 	if issuer, isEndpoint := strings.CutSuffix(address, tokenSuffix); isEndpoint {
-		return authorizationServer{issuer, address}, nil
+		return authorizationServer{Issuer: issuer, TokenEndpoint: address}, nil
 	}
 	return discover(ctx, client, address)
 }
@@ -50,6 +51,9 @@ func discover(ctx context.Context, client *http.Client, address string) (authori
 	var metadata struct {
 		Issuer        string `json:"issuer"`
 		TokenEndpoint string `json:"token_endpoint"`
+		Aliases       struct {
+			TokenEndpoint string `json:"token_endpoint"`
+		} `json:"mtls_endpoint_aliases"`
 	}
 	switch {
 	case answer.StatusCode != http.StatusOK:
@@ -59,7 +63,7 @@ func discover(ctx context.Context, client *http.Client, address string) (authori
 	case metadata.Issuer != address:
 		return authorizationServer{}, fmt.Errorf("the server at %s calls itself %q; use that name as -url", address, metadata.Issuer)
 	}
-	return authorizationServer{metadata.Issuer, metadata.TokenEndpoint}, nil
+	return authorizationServer{metadata.Issuer, metadata.TokenEndpoint, metadata.Aliases.TokenEndpoint}, nil
 }
 
 // metadataURL puts the well-known path before that of the issuer (RFC 8414 §3.1).

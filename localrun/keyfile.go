@@ -22,8 +22,9 @@ type ownKey struct {
 // keyFile names a key file and how its key is to be used.
 type keyFile struct {
 	Path      string         // "-": standard input
-	Algorithm jose.Algorithm // empty: the key's own; RS256 for an RSA key that names none
+	Algorithm jose.Algorithm // empty: the key's own; RSA for an RSA key that names none
 	ID        string         // kid of its tokens; empty: the key's thumbprint, and none for a shared secret
+	RSA       jose.Algorithm // of an RSA key, where neither Algorithm nor the key says; empty: RS256
 }
 
 // maxInput is beyond any key and any configuration. It keeps a wrong name (/dev/zero, a disk image) from filling the memory.
@@ -54,7 +55,7 @@ func (f keyFile) parse(document []byte) (ownKey, error) {
 	key, err := jose.ParseSigningKey(document, f.Algorithm)
 	if errors.Is(err, jose.ErrKeyAlgorithm) && f.Algorithm == "" {
 		// An RSA key could have six algorithms. RS256 is what a registration without an algorithm stands for, too.
-		key, err = jose.ParseSigningKey(document, jose.RS256)
+		key, err = jose.ParseSigningKey(document, cmp.Or(f.RSA, jose.RS256))
 	}
 	if fault, isFault := errors.AsType[*jose.Fault](err); isFault && fault.Reason == "key_pem" && bytes.Contains(document, []byte("PRIVATE KEY-----")) {
 		// With a passphrase, or in one of the formats that came before PKCS#8.

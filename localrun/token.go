@@ -43,10 +43,20 @@ A refusal is printed to standard error as the server words it; the exit status i
    localrun token -key robot.json -scope invoices.read
       as Google's libraries do: the key file says who asks, and whom
 
+   localrun token -url https://auth.example.com -client billing-batch -key billing-batch.pem \
+        -dpop proof.pem
+      a token that only the holder of the key proof.pem can use (RFC 9449);
+      localrun proof makes what the API wants to see beside it
+
+   localrun token -url https://auth.example.com -client vault -cert vault.crt.pem -cert-key vault.pem
+      client_credentials with a certificate (RFC 8705): tls_client_auth
+
 METHOD is private_key_jwt, client_secret_jwt, client_secret_basic,
-client_secret_post or none. Without -auth and -grant: a secret is for
-client_secret_basic; a key is for client_credentials with a client assertion, or,
-with -iss or Google's JSON, for the assertion of jwt-bearer.
+client_secret_post, tls_client_auth, self_signed_tls_client_auth or none. Without
+-auth and -grant: a secret is for client_secret_basic; a key is for
+client_credentials with a client assertion, or, with -iss or Google's JSON, for
+the assertion of jwt-bearer; a certificate alone is for tls_client_auth. Beside a
+key or a secret it is shown too, and the token may be bound to it.
 
 Secrets come from files or the environment: what stands on a command line, every
 process of the machine can read.`,
@@ -63,7 +73,10 @@ const grantJWTBearer = "jwt-bearer"
 
 // requestFlags are what only token has, beside assertionFlags.
 func requestFlags() []cli.Flag {
-	methods := []string{oauth.PrivateKeyJWT, oauth.ClientSecretJWT, oauth.ClientSecretBasic, oauth.ClientSecretPost, oauth.NoAuthentication}
+	methods := []string{
+		oauth.PrivateKeyJWT, oauth.ClientSecretJWT, oauth.ClientSecretBasic, oauth.ClientSecretPost,
+		oauth.TLSClientAuth, oauth.SelfSignedTLSClientAuth, oauth.NoAuthentication,
+	}
 	return []cli.Flag{
 		&cli.StringFlag{Name: "url", Local: true, Usage: "ask the issuer at `URL`, or, where it ends in /token, that token endpoint"},
 		&cli.StringFlag{Name: "client", Local: true, Usage: "`ID` of the client that asks"},
@@ -75,6 +88,10 @@ func requestFlags() []cli.Flag {
 		&cli.StringFlag{Name: "assertion", Local: true, Usage: "send the ready assertion in `FILE`; - is standard input"},
 		&cli.StringFlag{Name: "scope", Local: true, Usage: "`SCOPES` to ask for, with spaces between them"},
 		&cli.StringSliceFlag{Name: "resource", Local: true, Usage: "`URI` of the API that the token is for; may be repeated"},
+		&cli.StringFlag{Name: "dpop", Local: true, Usage: "have the token bound to the key in `FILE`: PEM (PKCS#8) or JWK"},
+		&cli.StringFlag{Name: "cert", Local: true, Usage: "show the certificate in `FILE` to the server, and what leads to its issuer: PEM"},
+		&cli.StringFlag{Name: "cert-key", Local: true, Usage: "the private key of the certificate, in `FILE`: PEM (PKCS#8)"},
+		&cli.StringFlag{Name: "ca", Local: true, Usage: "trust the server if one of the certificates in `FILE` has issued its own, and no other: PEM"},
 		&cli.DurationFlag{Name: "timeout", Local: true, Value: exchangeTimeout, Usage: "wait so long for the server in all"},
 		&cli.BoolFlag{Name: "json", Local: true, Usage: "print the whole answer as it came, a refusal too"},
 	}
@@ -86,7 +103,11 @@ func getToken(ctx context.Context, cmd *cli.Command) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, cmd.Duration("timeout"))
 	defer cancel()
-	client := newHTTPClient()
+	tls, err := clientTLSOf(cmd)
+	if err != nil {
+		return err
+	}
+	client := tls.newHTTPClient()
 	client.Timeout = cmd.Duration("timeout")
 	request, err := planRequest(ctx, cmd, client)
 	if err != nil {
@@ -98,6 +119,9 @@ func getToken(ctx context.Context, cmd *cli.Command) error {
 	}
 	if err != nil {
 		return err
+	}
+	if note := response.unlike(request); note != "" {
+		_, _ = fmt.Fprintf(cmd.Root().ErrWriter, "localrun: %s\n", note)
 	}
 	if cmd.Bool("json") {
 		_, err = fmt.Fprintf(cmd.Root().Writer, "%s\n", response.Body)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v3"
 
+	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 )
 
@@ -18,6 +20,7 @@ import (
 type requestPlan struct {
 	options *cli.Command
 	key     ownKey // zero: none was given
+	prover  jose.SigningKey
 	server  authorizationServer
 	grant   string // grant_type
 }
@@ -28,6 +31,11 @@ func planRequest(ctx context.Context, cmd *cli.Command, client *http.Client) (to
 	var err error
 	if cmd.String("key") != "" {
 		if plan.key, err = signingKey(cmd); err != nil {
+			return tokenRequest{}, err
+		}
+	}
+	if file := cmd.String("dpop"); file != "" {
+		if plan.prover, err = proofKey(cmd, file, ""); err != nil {
 			return tokenRequest{}, err
 		}
 	}
@@ -75,6 +83,7 @@ func (p requestPlan) chooseCredential() (clientCredential, error) {
 	}
 	isSecret := credential.Method == oauth.ClientSecretBasic || credential.Method == oauth.ClientSecretPost
 	isAssertion := credential.Method == oauth.PrivateKeyJWT || credential.Method == oauth.ClientSecretJWT
+	isCertificate := credential.Method == oauth.TLSClientAuth || credential.Method == oauth.SelfSignedTLSClientAuth
 	switch {
 	case isSecret && secret.IsZero():
 		return clientCredential{}, fmt.Errorf("%s needs the client's secret: -secret-file or -secret-env", credential.Method)
@@ -84,7 +93,9 @@ func (p requestPlan) chooseCredential() (clientCredential, error) {
 		return clientCredential{}, fmt.Errorf("%s needs the client's key: -key", credential.Method)
 	case isAssertion && p.key.Algorithm().Symmetric() != (credential.Method == oauth.ClientSecretJWT):
 		return clientCredential{}, fmt.Errorf("%s is not for an %s key", credential.Method, p.key.Algorithm())
-	case (isSecret || isAssertion) && credential.ID == "":
+	case isCertificate && !p.hasCertificate():
+		return clientCredential{}, fmt.Errorf("%s needs the client's certificate: -cert and -cert-key", credential.Method)
+	case (isSecret || isAssertion || isCertificate) && credential.ID == "":
 		return clientCredential{}, fmt.Errorf("-client is missing: the id of the client that authenticates by %s", credential.Method)
 	}
 	return credential, nil
@@ -96,6 +107,8 @@ func (p requestPlan) impliedMethod(secret oauth.Secret) string {
 	switch {
 	case !secret.IsZero():
 		return oauth.ClientSecretBasic
+	case p.hasCertificate() && p.key.IsZero() && (p.grant == oauth.ClientCredentials || p.options.String("client") != ""):
+		return oauth.TLSClientAuth
 	case p.grant != oauth.ClientCredentials:
 		return oauth.NoAuthentication
 	case p.key.Algorithm().Symmetric():
@@ -104,6 +117,8 @@ func (p requestPlan) impliedMethod(secret oauth.Secret) string {
 		return oauth.PrivateKeyJWT
 	}
 }
+
+func (p requestPlan) hasCertificate() bool { return p.options.String("cert") != "" }
 
 func (p requestPlan) clientSecret() (oauth.Secret, error) {
 	file, variable := p.options.String("secret-file"), p.options.String("secret-env")
@@ -126,8 +141,16 @@ func (p requestPlan) clientSecret() (oauth.Secret, error) {
 
 // build makes the assertions of the request, and the request.
 func (p requestPlan) build(credential clientCredential) (tokenRequest, error) {
+	endpoint := p.server.TokenEndpoint
+	if p.hasCertificate() {
+		endpoint = cmp.Or(p.server.TLSEndpoint, endpoint)
+		if !strings.HasPrefix(endpoint, "https:") {
+			return tokenRequest{}, fmt.Errorf("%s is not https, and only TLS shows a certificate", endpoint)
+		}
+	}
 	request := tokenRequest{
-		Endpoint:  p.server.TokenEndpoint,
+		Endpoint:  endpoint,
+		Prover:    p.prover,
 		Grant:     p.grant,
 		Client:    credential,
 		Scope:     p.options.String("scope"),

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"example.com/countersign/internal/dpop"
+	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 )
 
@@ -23,12 +25,7 @@ const (
 
 // newHTTPClient returns a client for token requests. It follows no redirect, since that would carry the client's
 // credential to wherever the answer points.
-func newHTTPClient() *http.Client {
-	return &http.Client{
-		Timeout:       exchangeTimeout,
-		CheckRedirect: noRedirect,
-	}
-}
+func newHTTPClient() *http.Client { return (clientTLS{}).newHTTPClient() }
 
 // noRedirect lets no answer lead anywhere else: neither credentials nor the trust in keys may follow it there.
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -41,6 +38,7 @@ type tokenRequest struct {
 	Client    clientCredential // zero: the request names no client
 	Scope     string           // empty: what the server grants by default
 	Resources []string         // RFC 8707 §2; none: the server's choice
+	Prover    jose.SigningKey  // the token is to be bound to this key (RFC 9449 §5); zero: to none
 }
 
 // clientCredential is how a request says whose it is (RFC 6749 §2.3, RFC 7523 §2.2).
@@ -72,17 +70,28 @@ func (r tokenRequest) form() url.Values {
 		form.Set("client_id", r.Client.ID)
 		form.Set("client_secret", r.Client.Secret.Reveal())
 	case oauth.ClientSecretBasic: // in the header
-	default:
+	default: // a certificate needs its name beside it (RFC 8705 §2)
 		set("client_id", r.Client.ID)
 	}
 	return form
 }
 
-// send asks for a token. The error is a *refusal where the server answered and issued none.
+// send asks for a token. The error is a *refusal where the server answered and issued none. A server that wants its
+// nonce in the proof says so with the nonce, and is asked once more (RFC 9449 §8).
 func (r tokenRequest) send(ctx context.Context, client *http.Client) (tokenResponse, error) {
 	if err := checkURL(r.Endpoint); err != nil {
 		return tokenResponse{}, err
 	}
+	response, err := r.attempt(ctx, client, "")
+	refused, isRefusal := errors.AsType[*refusal](err)
+	if isRefusal && refused.Code == string(oauth.UseDPoPNonce) && refused.Nonce != "" && !r.Prover.IsZero() {
+		return r.attempt(ctx, client, refused.Nonce)
+	}
+	return response, err
+}
+
+// attempt sends the request once, with a proof of its own.
+func (r tokenRequest) attempt(ctx context.Context, client *http.Client, nonce string) (tokenResponse, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Endpoint, strings.NewReader(r.form().Encode()))
 	if err != nil {
 		return tokenResponse{}, err
@@ -92,6 +101,12 @@ func (r tokenRequest) send(ctx context.Context, client *http.Client) (tokenRespo
 	if r.Client.Method == oauth.ClientSecretBasic {
 		// Both are form-encoded before they are joined (RFC 6749 §2.3.1).
 		request.SetBasicAuth(url.QueryEscape(r.Client.ID), url.QueryEscape(r.Client.Secret.Reveal()))
+	}
+	if !r.Prover.IsZero() {
+		claims := dpop.Claims{Method: request.Method, URL: r.Endpoint, IssuedAt: time.Now(), Nonce: nonce}
+		if err := prove(request, r.Prover, claims); err != nil {
+			return tokenResponse{}, err
+		}
 	}
 	answer, body, err := exchange(client, request)
 	if err != nil {
@@ -190,6 +205,7 @@ type refusal struct {
 	Code        string // error; empty: the answer is not one of OAuth
 	Description string // error_description; may be empty
 	RetryAfter  string // the header; empty: not there
+	Nonce       string // DPoP-Nonce (RFC 9449 §8); empty: not there, or not one
 	Body        []byte // the whole answer
 }
 
@@ -198,7 +214,7 @@ func newRefusal(answer answerHead, body []byte) *refusal {
 		Code        string `json:"error"`
 		Description string `json:"error_description"`
 	}
-	r := &refusal{Status: answer.StatusCode, Body: body, RetryAfter: answer.Header.Get("Retry-After")}
+	r := &refusal{Status: answer.StatusCode, Body: body, RetryAfter: answer.Header.Get("Retry-After"), Nonce: nonceOf(answer.Header)}
 	if json.Unmarshal(body, &members) == nil {
 		r.Code, r.Description = members.Code, members.Description
 	}
