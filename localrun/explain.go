@@ -40,7 +40,8 @@ names that they have in the log's trace of a refused request.
 
 It opens no connection and reads no secret. What cannot be known that way is
 marked with a dash and taken for granted: a signature whose keys are elsewhere,
-the credential of -client, and whether the assertion has been used before.
+the credential of -client, the DPoP proof or the certificate that a token has to be
+bound to, and whether the assertion has been used before.
 
 It prints what the assertion claims. The assertion itself is a secret until it
 expires: it comes from a file or standard input, never from the command line.

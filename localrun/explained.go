@@ -91,7 +91,7 @@ func (q question) explainUse(ctx context.Context, use assertionUse, says unprove
 	if err := r.ask(q, use, presented); err != nil {
 		return explanation{}, err
 	}
-	answer, err := r.run(ctx, q)
+	answer, err := r.rehearse(ctx, q)
 	if err != nil {
 		return explanation{}, err
 	}
@@ -123,6 +123,7 @@ func (e *explanation) read(answer answered) error {
 	e.Description, _, _ = strings.Cut(body.Description, " (trace ")
 	if e.Granted = body.Token != ""; e.Granted {
 		e.Claims = readUnproved(oauth.NewSecret(body.Token)).claims
+		withoutThumbprints(e.Claims)
 		e.Scope, e.ExpiresIn = body.Scope, body.ExpiresIn
 	}
 	return nil

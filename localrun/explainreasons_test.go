@@ -58,6 +58,12 @@ clients:
     authentication: none
     grants: ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
     allow: [{resource: https://api.example.com, scopes: [read]}]
+  - id: bank
+    profile: fapi2
+    authentication: private_key_jwt
+    keys: {file: batch.jwks.json}
+    grants: [client_credentials]
+    allow: [{resource: https://api.example.com, scopes: [read]}]
   - id: robot
     authentication: none
     keys: {file: batch.jwks.json}
@@ -228,6 +234,7 @@ func (e explainTest) refusals(t *testing.T) []refused {
 		{"assertion_aud", good(said{"aud": []string{"x", "http://auth.example.com"}}), "", `"http://auth.example.com": it differs from "https://auth.example.com" in the scheme`},
 		{"assertion_aud_missing", good(said{"aud": nil}), "", "want one of https://auth.example.com, https://auth.example.com/token"},
 		{"client_assertion_aud_several", batch(said{"aud": []string{"https://auth.example.com", "x"}}), "", `✗ client_assertion.aud       ["https://auth.example.com","x"]`},
+		{"client_assertion_aud_array", e.sign(t, "batch", "JWT", by("bank").with(said{"aud": []string{"https://auth.example.com"}})), "", `✗ client_assertion.aud       ["https://auth.example.com"]`},
 		{"assertion_lifetime", good(said{"exp": in(26 * time.Hour)}), "", "1d2h from now, 1d2h from iat"},
 		{"assertion_jti_missing", e.sign(t, "ci", "JWT", by("https://partner.example.com").with(said{"jti": nil})), "", "jti is missing"},
 		{"scope_claim", good(said{"scope": []string{"read"}}), "-resource https://api.example.com", "the assertion's scope is not a string"},
@@ -278,16 +285,13 @@ var notExplained = map[string]string{
 	"certificate_proxy": theRequest, "certificate_malformed": theRequest, "certificate_too_large": theRequest,
 	"iss": "whose it is follows from its iss",
 
-	"aud_array": "it needs a client of the FAPI 2.0 profile",
-
 	"require": "it is a fault of a preset, found when a configuration is loaded",
 
-	"certificate_missing": noConnection, "certificate_untrusted": noConnection, "certificate_expired": noConnection,
-	"certificate_name": noConnection, "certificate_key": noConnection,
+	"certificate_untrusted": noConnection, "certificate_expired": noConnection, "certificate_name": noConnection, "certificate_key": noConnection,
 
 	"secret_wrong": standsIn, "busy": standsIn, "client_keys_unavailable": standsIn, "issuer_keys_unavailable": standsIn,
 	"signing_key_unavailable": standsIn, "signing_failed": standsIn, "configuration_unavailable": standsIn,
-	"dpop_missing": standsIn, "constraint_missing": standsIn,
+	"dpop_missing": standsIn, "constraint_missing": standsIn, "certificate_missing": standsIn,
 	"replayed": aNewService, "assertion_replayed": aNewService, "client_assertion_replayed": aNewService, "replay_store_unavailable": aNewService,
 	"dpop_replayed": aNewService,
 }

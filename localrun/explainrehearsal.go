@@ -28,9 +28,11 @@ import (
 type rehearsal struct {
 	configuration *config.Config
 	form          url.Values
+	header        http.Header
 	assumed       map[string]string
 	rings         map[string]string // the algorithm of our own keys in a secret of this name
 	replaced      config.Keys       // where the keys of the assertion's party are, if a stand-in takes their place
+	byCertificate bool              // the client of the request authenticates with a certificate
 }
 
 // newRehearsal loads the configuration anew, since the stand-ins are written into it.
@@ -42,12 +44,14 @@ func (q question) newRehearsal() (*rehearsal, error) {
 	r := &rehearsal{
 		configuration: configuration,
 		form:          url.Values{},
+		header:        http.Header{},
 		rings:         map[string]string{},
 		assumed: map[string]string{
 			"once": "not checked: only the running service knows whether it has been used before",
 			"sign": "not checked: our own key is not at hand",
 		},
 	}
+	configuration.DPoP.Nonces = "" // no proof is at hand to be asked for one
 	r.standInForRing(&configuration.SigningKeys.KeyRing)
 	for i := range configuration.SigningKeys.Additional {
 		r.standInForRing(&configuration.SigningKeys.Additional[i])
@@ -76,8 +80,10 @@ func (r *rehearsal) standInForClient(id string) error {
 			return err
 		}
 		r.assumed["client"] = "not checked: what follows is as if it had authenticated by " + registered.Authentication
+		r.byCertificate = registered.Authentication == oauth.TLSClientAuth || registered.Authentication == oauth.SelfSignedTLSClientAuth
 		registered.Authentication = config.ClientSecretPost
 		registered.Secrets = []config.SecretHash{{At: registered.At, Hash: hash}}
+		registered.CertificateName = config.CertificateName{}
 		r.form.Set("client_secret", secret)
 	}
 	return nil
@@ -116,6 +122,20 @@ type answered struct {
 	reason string // in the log
 }
 
+// rehearse runs the request, and again where it was refused for what a stand-in can bring.
+func (r *rehearsal) rehearse(ctx context.Context, q question) (answered, error) {
+	for {
+		answer, err := r.run(ctx, q)
+		if err != nil {
+			return answered{}, err
+		}
+		again, err := r.standInForSender(answer.reason, q.at)
+		if err != nil || !again {
+			return answer, err
+		}
+	}
+}
+
 // run sends the request through the handler of the token endpoint, in this process, and watches it.
 func (r *rehearsal) run(ctx context.Context, q question) (answered, error) {
 	var log bytes.Buffer
@@ -134,6 +154,7 @@ func (r *rehearsal) run(ctx context.Context, q question) (answered, error) {
 	if err != nil {
 		return answered{}, err
 	}
+	request.Header = r.header
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	answer := &localAnswer{header: http.Header{}}
 	built.Server.Token().ServeHTTP(answer, request)
