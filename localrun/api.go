@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -8,17 +9,29 @@ import (
 	"sync/atomic"
 	"time"
 
+	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/resource"
 )
 
-// apiConfig says which API the demonstration protects. All fields are required.
+// apiConfig says which API the demonstration protects. All fields are required unless they say otherwise.
 type apiConfig struct {
-	Issuer   string // of the tokens that it takes
-	JWKSURI  string
-	Audience string // its own identifier
-	Read     string // the scope that GET needs
-	Write    string // the scope that POST needs
+	Issuer    string // of the tokens that it takes
+	JWKSURI   string
+	Transport http.RoundTripper // fetches the JWK Set
+	Audience  string            // its own identifier
+	URL       string            // where it is served
+	TLS       *tls.Config       // nil: without TLS
+	Read      string            // the scope that GET needs
+	Write     string            // the scope that POST needs
+
+	Requires oauth.Constraint // to what every token must be bound; zero: to nothing
+	Proofs   []jose.Algorithm // of DPoP proofs; none: every one that there is
 }
+
+// proofsAtOnce is how many DPoP proofs the API remembers at a time.
+const proofsAtOnce = 10_000
 
 // demoAPI is an API that does nothing but say who called, and that only to callers with a token.
 type demoAPI struct {
@@ -29,13 +42,22 @@ type demoAPI struct {
 
 // newDemoAPI returns an API that is not being served yet.
 func newDemoAPI(config apiConfig) (*demoAPI, error) {
-	keys := &countingTransport{}
+	keys := &countingTransport{base: config.Transport}
+	used, err := replay.NewMemory(time.Now, proofsAtOnce)
+	if err != nil {
+		return nil, err
+	}
 	verifier, err := resource.New(resource.Config{
 		Issuer:   config.Issuer,
 		Audience: config.Audience,
 		JWKSURI:  config.JWKSURI,
 		Client:   &http.Client{Transport: keys, CheckRedirect: noRedirect},
 		Now:      time.Now,
+		DPoP:     &resource.DPoP{URL: config.URL, Replay: used, Algorithms: config.Proofs},
+
+		RequireDPoP:        config.Requires.DPoP,
+		RequireCertificate: config.Requires.Certificate,
+		RequireBound:       config.Requires.Either,
 	})
 	if err != nil {
 		return nil, err
@@ -43,15 +65,11 @@ func newDemoAPI(config apiConfig) (*demoAPI, error) {
 	routes := http.NewServeMux()
 	routes.Handle("GET /{$}", verifier.Protect(config.Read, greet))
 	routes.Handle("POST /{$}", verifier.Protect(config.Write, greet))
-	return &demoAPI{
-		server: &http.Server{Handler: routes, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second},
-		keys:   keys,
-		write:  config.Write,
-	}, nil
+	return &demoAPI{server: newBoundedServer(routes, config.TLS), keys: keys, write: config.Write}, nil
 }
 
 // serve serves until the API is closed.
-func (a *demoAPI) serve(listener net.Listener) error { return a.server.Serve(listener) }
+func (a *demoAPI) serve(listener net.Listener) error { return serveOn(a.server, listener) }
 
 // greeting is the answer of the API: who called, as the token says.
 type greeting struct {
@@ -83,6 +101,7 @@ func greet(w http.ResponseWriter, _ *http.Request, token resource.Token) {
 
 // countingTransport counts what it sends, so that the diagram shows the fetch of a JWK Set where there was one.
 type countingTransport struct {
+	base http.RoundTripper
 	sent atomic.Int64
 	took atomic.Int64 // nanoseconds that the last one took
 }
@@ -90,7 +109,7 @@ type countingTransport struct {
 // RoundTrip implements [http.RoundTripper].
 func (c *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	begun := time.Now()
-	answer, err := http.DefaultTransport.RoundTrip(r)
+	answer, err := c.base.RoundTrip(r)
 	c.took.Store(int64(time.Since(begun)))
 	c.sent.Add(1)
 	return answer, err

@@ -14,8 +14,10 @@ import (
 const (
 	reportName = "nightly-report" // a client with a key of its own
 	portalName = "old-portal"     // a client with a password
+	mirrorName = "stock-mirror"   // a client whose tokens are bound to its key
 	ciName     = "ci"             // an issuer with a key of its own
 	tillName   = "legacy-till"    // an issuer with a shared secret
+	ledgerID   = "ledger"         // a client with a certificate, where there is TLS
 
 	ciIssuer = "https://ci.example.com"
 )
@@ -27,7 +29,7 @@ const secretText = ".secret"
 // partyFiles returns the names of all files that belong to a party.
 func partyFiles() []string {
 	files := []string{portalName + secretText, tillName + secretText}
-	for _, party := range []string{reportName, ciName} {
+	for _, party := range []string{reportName, mirrorName, ciName} {
 		files = append(files, party+".pem", party+".pub.pem", party+".jwks.json")
 	}
 	return files
@@ -84,6 +86,7 @@ type demoConfiguration struct {
 	Issuer     string
 	Resource   string // the demo API
 	PortalHash string
+	TLS        bool // with a client that has a certificate
 }
 
 func (d demoConfiguration) render() ([]byte, error) {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"example.com/countersign/internal/config"
@@ -17,13 +18,24 @@ import (
 const (
 	defaultTokenPort = 8080
 	defaultAPIPort   = 8081
+
+	defaultTLSTokenPort = 8443
+	defaultTLSAPIPort   = 8444
 )
+
+// defaultPorts returns those of the authorization server and of the API.
+func (s *system) defaultPorts() (token, api uint16) {
+	if s.tls {
+		return defaultTLSTokenPort, defaultTLSAPIPort
+	}
+	return defaultTokenPort, defaultAPIPort
+}
 
 // configure reads the configuration, or makes up the first one, and decides by it which ports are used.
 func (s *system) configure() error {
 	isOurs := s.document == ""
 	if isOurs {
-		s.document = s.state.path(configFile)
+		s.document = s.state.path(s.configFile())
 	}
 	document, err := os.ReadFile(s.document)
 	switch {
@@ -40,10 +52,38 @@ func (s *system) configure() error {
 		return faults
 	}
 	s.configuration, _ = config.Load(s.document, document)
+	if err := s.checkScheme(); err != nil {
+		return err
+	}
 	s.resource = apiOf(s.configuration)
-	s.tokenPort = firstPort(s.tokenPort, portOf(s.configuration.Issuer), defaultTokenPort)
-	s.apiPort = firstPort(s.apiPort, portOf(s.resource.ID), defaultAPIPort)
+	token, api := s.defaultPorts()
+	s.tokenPort = firstPort(s.tokenPort, portOf(s.configuration.Issuer), token)
+	s.apiPort = firstPort(s.apiPort, portOf(s.resource.ID), api)
 	return nil
+}
+
+// configFile is the configuration of the state folder. With TLS it is another one, since every URL in it is another: the
+// same parties and their keys are in both.
+func (s *system) configFile() string {
+	if s.tls {
+		return tlsConfigFile
+	}
+	return configFile
+}
+
+// checkScheme refuses to serve on this machine in another way than the configuration says: nothing would find the server
+// by its metadata.
+func (s *system) checkScheme() error {
+	issuer := s.configuration.Issuer
+	isTLS := strings.HasPrefix(issuer, "https:")
+	switch {
+	case portOf(issuer) == 0 || isTLS == s.tls:
+		return nil
+	case isTLS:
+		return fmt.Errorf("the issuer of %s is %s: serve it with -tls", s.document, issuer)
+	default:
+		return fmt.Errorf("the issuer of %s is %s, which is not for -tls", s.document, issuer)
+	}
 }
 
 // firstConfiguration renders the configuration of the demonstration for the ports that are wanted.
@@ -52,12 +92,14 @@ func (s *system) firstConfiguration() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	token, api := s.defaultPorts()
 	return demoConfiguration{
 		Program:    s.program,
 		Path:       shellWord(s.document),
-		Issuer:     baseURL(firstPort(s.tokenPort, defaultTokenPort)),
-		Resource:   baseURL(firstPort(s.apiPort, defaultAPIPort)),
+		Issuer:     s.url(firstPort(s.tokenPort, token)),
+		Resource:   s.url(firstPort(s.apiPort, api)),
 		PortalHash: hash,
+		TLS:        s.tls,
 	}.render()
 }
 
@@ -67,7 +109,7 @@ func (s *system) keepFirst() error {
 	if s.first == nil {
 		return nil
 	}
-	_, err := s.state.keep(configFile, 0o600, func() ([]byte, error) { return s.first, nil })
+	_, err := s.state.keep(s.configFile(), 0o600, func() ([]byte, error) { return s.first, nil })
 	return err
 }
 
@@ -117,9 +159,14 @@ func firstPort(candidates ...uint16) uint16 {
 	return 0
 }
 
-// baseURL is where a port of this machine is reached. It is always the address and never the name localhost, which can
-// mean ::1 as well.
-func baseURL(port uint16) string { return "http://" + address(port) }
+// url is where a port of this machine is reached. Without TLS it is always the address and never the name localhost, which
+// can mean ::1 as well, and somebody else; with TLS whoever answers has to show the certificate.
+func (s *system) url(port uint16) string {
+	if s.tls {
+		return "https://localhost:" + strconv.Itoa(int(port))
+	}
+	return "http://" + address(port)
+}
 
 const loopbackHost = "127.0.0.1"
 

@@ -23,56 +23,21 @@ type demonstration struct {
 	apiURL   string
 	write    string // the scope that POST at the API needs
 	report   jose.SigningKey
+	mirror   jose.SigningKey // zero: the configuration does not have its client
 	ci       jose.SigningKey
-	failures int // steps that did not go as they should
+	ledger   *http.Client // shows the certificate of a client; nil: there is none
+	sections int          // that have a number
+	failures int          // steps that did not go as they should
 }
 
-// flow is one way to a token and to the API.
-type flow struct {
-	number  int
-	title   string
-	means   string // what the specifications call it
-	name    string // of the caller, above its column
-	method  string // of the call to the API
-	key     jose.SigningKey
-	claims  assertionClaims
-	request func(assertion oauth.Secret) tokenRequest
+// section begins the next part of the demonstration.
+func (t terminal) section(number int, title string) {
+	t.printf("%s  %s\n", t.styled(bold, fmt.Sprint(number)), t.styled(bold, title))
 }
 
-// ownKey is the flow of a client that signs for itself.
-func (d *demonstration) ownKey() flow {
-	return flow{
-		number: 1, name: reportName, method: http.MethodGet, key: d.report,
-		title: "A client proves with its own key who it is",
-		means: "grant client_credentials, authentication private_key_jwt",
-		claims: assertionClaims{
-			Issuer: reportName, Subject: reportName, Audience: []string{d.issuer}, Lifetime: time.Minute,
-		},
-		request: func(assertion oauth.Secret) tokenRequest {
-			return tokenRequest{
-				Endpoint: d.endpoint(), Grant: oauth.ClientCredentials,
-				Client: clientCredential{Method: oauth.PrivateKeyJWT, Assertion: assertion},
-			}
-		},
-	}
-}
-
-// vouched is the flow of a job for which its CI system signs.
-func (d *demonstration) vouched(branch string) flow {
-	return flow{
-		number: 2, name: "a job of ci.example.com", method: http.MethodPost, key: d.ci,
-		title: "An issuer that is trusted vouches for somebody",
-		means: "grant urn:ietf:params:oauth:grant-type:jwt-bearer",
-		claims: assertionClaims{
-			Issuer: ciIssuer, Subject: "job-4711", Audience: []string{d.issuer}, Lifetime: time.Minute,
-			Extra: map[string]any{"project": "acme/shop", "branch": branch},
-		},
-		request: func(assertion oauth.Secret) tokenRequest {
-			return tokenRequest{
-				Endpoint: d.endpoint(), Grant: oauth.JWTBearer, Assertion: assertion, Scope: d.write,
-			}
-		},
-	}
+func (d *demonstration) section(title string) {
+	d.sections++
+	d.terminal.section(d.sections, title)
 }
 
 func (d *demonstration) endpoint() string { return d.server + "/token" }
@@ -86,33 +51,45 @@ func (d *demonstration) show(ctx context.Context) error {
 	if _, err := d.exchange(ctx, d.vouched("main")); err != nil {
 		return err
 	}
-	return d.refusals(ctx, first)
+	var bound []exchanged
+	for _, f := range d.boundFlows() {
+		got, err := d.exchange(ctx, f)
+		if err != nil {
+			return err
+		}
+		bound = append(bound, got)
+	}
+	return d.refusals(ctx, first, bound)
 }
 
 // exchanged is what a flow leaves behind.
 type exchanged struct {
 	assertion oauth.Secret
-	token     oauth.Secret // zero: there was none
+	held      held
 	scope     []string
+	thief     string // what somebody who has stolen the token does with it; empty: he can use it
 }
 
-// exchange shows one flow: an assertion, a token for it, a call with the token.
+// exchange shows one flow: a proof of who asks, a token for it, a call with the token.
 func (d *demonstration) exchange(ctx context.Context, f flow) (exchanged, error) {
-	d.printf("%s  %s\n   %s\n\n", d.styled(bold, fmt.Sprint(f.number)), d.styled(bold, f.title), d.styled(faint, f.means))
+	d.section(f.title)
+	d.printf("   %s\n\n", d.styled(faint, f.means))
 	d.names([3]string{f.name, "Countersign", "demo API"})
 	d.space()
 
-	begun := time.Now()
-	assertion, err := f.claims.sign(f.key, "JWT", begun)
+	assertion, err := d.introduces(f)
 	if err != nil {
 		return exchanged{}, err
 	}
-	d.does(caller, "signs an assertion ("+string(f.key.Algorithm())+")", time.Since(begun))
-	d.claims(caller, assertion)
-	d.sends(caller, issuer, "POST /token", normal, 0)
+	request := f.request(assertion)
+	label := "POST /token"
+	if !request.Prover.IsZero() {
+		label += " with a proof"
+	}
+	d.sends(caller, issuer, label, normal, 0)
 
-	begun = time.Now()
-	answer, err := f.request(assertion).send(ctx, d.http)
+	begun := time.Now()
+	answer, err := request.send(ctx, d.client(f))
 	took := time.Since(begun)
 	d.journal.nextDecision()
 	if refused, isRefused := errors.AsType[*refusal](err); isRefused {
@@ -127,15 +104,40 @@ func (d *demonstration) exchange(ctx context.Context, f flow) (exchanged, error)
 	d.claims(issuer, answer.AccessToken)
 	d.sends(issuer, caller, fmt.Sprintf("200 a token for %.0f s", answer.ExpiresIn.Seconds()), green, took)
 	d.space()
-	return exchanged{assertion, answer.AccessToken, strings.Fields(answer.Scope)}, d.call(ctx, f.method, answer.AccessToken)
+	h := held{token: answer.AccessToken, scheme: answer.TokenType, prover: request.Prover, client: d.client(f)}
+	return exchanged{assertion, h, strings.Fields(answer.Scope), f.thief}, d.call(ctx, f, h)
+}
+
+// introduces shows how the caller says who it is, and returns its assertion; zero: it has a certificate.
+func (d *demonstration) introduces(f flow) (oauth.Secret, error) {
+	if f.client != nil {
+		d.does(caller, "opens TLS with its certificate", 0)
+		return oauth.Secret{}, nil
+	}
+	begun := time.Now()
+	assertion, err := f.claims.sign(f.key, "JWT", begun)
+	if err != nil {
+		return oauth.Secret{}, err
+	}
+	d.does(caller, "signs an assertion ("+string(f.key.Algorithm())+")", time.Since(begun))
+	d.claims(caller, assertion)
+	return assertion, nil
+}
+
+// client returns what sends the requests of a flow.
+func (d *demonstration) client(f flow) *http.Client {
+	if f.client != nil {
+		return f.client
+	}
+	return d.http
 }
 
 // call shows a call of the API.
-func (d *demonstration) call(ctx context.Context, method string, token oauth.Secret) error {
-	d.sends(caller, api, method+" / with the token", normal, 0)
+func (d *demonstration) call(ctx context.Context, f flow, h held) error {
+	d.sends(caller, api, f.method+" / "+f.with(), normal, 0)
 	fetched := d.api.keys.sent.Load()
 	begun := time.Now()
-	answer, err := d.ask(ctx, method, token)
+	answer, err := d.ask(ctx, f.method, h)
 	if err != nil {
 		return err
 	}
@@ -143,7 +145,7 @@ func (d *demonstration) call(ctx context.Context, method string, token oauth.Sec
 	if d.api.keys.sent.Load() > fetched {
 		d.sends(api, issuer, "GET /.well-known/jwks.json", normal, time.Duration(d.api.keys.took.Load()))
 	}
-	d.does(api, "verifies it with the public keys", 0)
+	d.does(api, f.verifies(), 0)
 	if answer.status != http.StatusOK {
 		d.sends(api, caller, fmt.Sprint(answer.status), red, took)
 		d.failed("the API refused the token: " + answer.message)
@@ -152,29 +154,6 @@ func (d *demonstration) call(ctx context.Context, method string, token oauth.Sec
 	d.sends(api, caller, "200 "+answer.message, green, took)
 	d.printf("\n")
 	return nil
-}
-
-// apiAnswer is what the API answered, as far as the demonstration shows it.
-type apiAnswer struct {
-	status    int
-	challenge string // WWW-Authenticate
-	message   string
-}
-
-// ask calls the API, with a token unless it is zero.
-func (d *demonstration) ask(ctx context.Context, method string, token oauth.Secret) (apiAnswer, error) {
-	request, err := http.NewRequestWithContext(ctx, method, d.apiURL+"/", http.NoBody)
-	if err != nil {
-		return apiAnswer{}, err
-	}
-	if !token.IsZero() {
-		request.Header.Set("Authorization", "Bearer "+token.Reveal())
-	}
-	answer, body, err := exchange(d.http, request)
-	if err != nil {
-		return apiAnswer{}, err
-	}
-	return apiAnswer{answer.StatusCode, printable(answer.Header.Get("WWW-Authenticate")), messageOf(body)}, nil
 }
 
 // failed ends a diagram in which something was refused that should not have been.

@@ -68,6 +68,9 @@ func claimText(name string, value any) string {
 		}
 		return text
 	}
+	if _, isObject := value.(map[string]any); isObject {
+		return shown(value)
+	}
 	return printable(fmt.Sprint(value))
 }
 

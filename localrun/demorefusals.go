@@ -7,25 +7,42 @@ import (
 	"net/http"
 	"slices"
 	"time"
-
-	"example.com/countersign/internal/oauth"
 )
 
 // refusals shows what is not let through. That is as much a part of the product as what is.
-func (d *demonstration) refusals(ctx context.Context, first exchanged) error {
-	d.printf("%s  %s\n\n", d.styled(bold, "3"), d.styled(bold, "What is refused"))
-	if first.token.IsZero() {
+func (d *demonstration) refusals(ctx context.Context, first exchanged, bound []exchanged) error {
+	d.section("What is refused")
+	d.printf("\n")
+	if first.held.token.IsZero() {
 		d.printf("   There is no token to try it with.\n\n")
 		return nil
 	}
 	if err := d.refusedByAPI(ctx, first); err != nil {
 		return err
 	}
+	for _, of := range bound {
+		if err := d.refusedToThieves(ctx, of); err != nil {
+			return err
+		}
+	}
 	return d.refusedByServer(ctx, first)
 }
 
+// refusedToThieves shows that a token that is bound is worth nothing alone.
+func (d *demonstration) refusedToThieves(ctx context.Context, of exchanged) error {
+	if of.held.token.IsZero() {
+		return nil // there was none, and that has been shown
+	}
+	answer, err := d.ask(ctx, http.MethodGet, of.held.stolen())
+	if err != nil {
+		return err
+	}
+	d.refusal(of.thief, answer.status, http.StatusUnauthorized, answer.message)
+	return nil
+}
+
 func (d *demonstration) refusedByAPI(ctx context.Context, first exchanged) error {
-	answer, err := d.ask(ctx, http.MethodGet, oauth.Secret{})
+	answer, err := d.ask(ctx, http.MethodGet, held{})
 	if err != nil {
 		return err
 	}
@@ -33,7 +50,7 @@ func (d *demonstration) refusedByAPI(ctx context.Context, first exchanged) error
 	if slices.Contains(first.scope, d.write) {
 		return nil // the configuration has been changed, and lets this token write
 	}
-	if answer, err = d.ask(ctx, http.MethodPost, first.token); err != nil {
+	if answer, err = d.ask(ctx, http.MethodPost, first.held); err != nil {
 		return err
 	}
 	d.refusal("POST / with a token that is good for reading", answer.status, http.StatusForbidden, "WWW-Authenticate: "+answer.challenge)

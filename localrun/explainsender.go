@@ -11,7 +11,7 @@ import (
 )
 
 // What a token is bound to comes with the request, and explain has only an assertion. Where the service asks for it, a
-// stand-in is sent, so that all that comes behind can be said; and nothing that is printed looks as if it were the real one.
+// stand-in is sent, so that all that comes behind can be said; and nothing that is printed looks like the real one.
 
 // The two that a token can be bound to, as people call them.
 const (
@@ -19,8 +19,8 @@ const (
 	aCertificate = "a client certificate"
 )
 
-// standInForSender sends along what the service has refused the request for not having, and reports whether there is now
-// something that there was not before.
+// standInForSender sends along what the service has refused the request for not having, and reports whether there is
+// now something that there was not before.
 func (r *rehearsal) standInForSender(reason string, at time.Time) (added bool, err error) {
 	wanted := ""
 	switch reason {
@@ -62,8 +62,8 @@ func (r *rehearsal) sendProof(at time.Time) error {
 	return err
 }
 
-// sendCertificate makes a certificate that nobody has, and has the service believe its header: the secret of the proxy is
-// not at hand, and nobody else reaches this service.
+// sendCertificate makes a certificate that nobody has, and has the service believe its header: the secret of the proxy
+// is not at hand, and nobody else reaches this service.
 func (r *rehearsal) sendCertificate(at time.Time) error {
 	document, err := newPrivateKey()
 	if err != nil {

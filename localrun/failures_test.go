@@ -133,7 +133,7 @@ func TestFaultyConfiguration(t *testing.T) {
 	p.once(t)
 	document := p.read(t, "config.yaml")
 	p.write(t, "config.yaml", strings.NewReplacer(
-		"authentication: private_key_jwt", "authentication: private_key",
+		"id: nightly-report\n    authentication: private_key_jwt", "id: nightly-report\n    authentication: private_key",
 		"claims.branch ==", "claim.branch ==",
 	).Replace(document))
 

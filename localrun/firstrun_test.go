@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,10 @@ func TestFirstRun(t *testing.T) {
 			"GET /.well-known/jwks.json",
 			"200 Hello, nightly-report.",
 			"200 Hello, project:acme/shop.",
+			"stock-mirror                       Countersign                 demo API\n",
+			`cnf       {"jkt":"`,
+			"200 Hello, stock-mirror.",
+			"401  GET / with the token of stock-mirror, stolen: sent as Bearer\n",
 			"401  GET / without a token\n        WWW-Authenticate: Bearer realm=\"http://127.0.0.1:" + p.ports[1] + "\"\n",
 			"403  POST / with a token that is good for reading\n",
 			`error="insufficient_scope", scope="stock.write"`,
@@ -72,6 +77,7 @@ func TestFirstRun(t *testing.T) {
 		modes := map[string]fs.FileMode{
 			"": 0o700 | fs.ModeDir, "secret-manager": 0o700 | fs.ModeDir, "secret-manager/secrets.json": 0o600,
 			"nightly-report.pem": 0o600, "nightly-report.pub.pem": 0o644, "nightly-report.jwks.json": 0o644,
+			"stock-mirror.pem": 0o600, "stock-mirror.pub.pem": 0o644, "stock-mirror.jwks.json": 0o644,
 			"ci.pem": 0o600, "ci.pub.pem": 0o644, "ci.jwks.json": 0o644,
 			"legacy-till.secret": 0o600, "old-portal.secret": 0o600,
 			"config.yaml": 0o600, "log.jsonl": 0o600, ".gitignore": 0o644,
@@ -107,8 +113,8 @@ func TestFirstRun(t *testing.T) {
 				decisions++
 			}
 		}
-		if decisions != 4 {
-			t.Errorf("there are %d decisions in it, want 4", decisions)
+		if decisions != 5 {
+			t.Errorf("there are %d decisions in it, want 5", decisions)
 		}
 	})
 }
@@ -117,12 +123,12 @@ func TestLaterRuns(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	p.once(t)
-	before := p.everything(t)
+	before := p.everything(t, configFile)
 	first := p.signingKeyID(t)
 
 	t.Run("keep keys secrets and configuration", func(t *testing.T) {
 		p.once(t)
-		for name, content := range p.everything(t) {
+		for name, content := range p.everything(t, configFile) {
 			if content != before[name] {
 				t.Errorf("%s has changed", name)
 			}
@@ -149,7 +155,7 @@ func TestLaterRuns(t *testing.T) {
 	t.Run("begin anew with -reset and leave other files alone", func(t *testing.T) {
 		p.write(t, "mine.txt", "mine")
 		p.once(t, "--reset")
-		for name, content := range p.everything(t) {
+		for name, content := range p.everything(t, configFile) {
 			if content == before[name] {
 				t.Errorf("%s is the old one", name)
 			}
@@ -163,11 +169,11 @@ func TestLaterRuns(t *testing.T) {
 	})
 }
 
-// everything returns the contents of all files with keys, secrets and rules.
-func (p place) everything(t *testing.T) map[string]string {
+// everything returns the contents of all files with keys, secrets and rules, and of these.
+func (p place) everything(t *testing.T, besides ...string) map[string]string {
 	t.Helper()
 	contents := map[string]string{}
-	for _, name := range append(partyFiles(), configFile, secretsFolder+"/secrets.json") {
+	for _, name := range slices.Concat(partyFiles(), []string{secretsFolder + "/secrets.json"}, besides) {
 		contents[name] = p.read(t, name)
 	}
 	return contents

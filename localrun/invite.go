@@ -14,8 +14,9 @@ type sample struct {
 }
 
 // invite prints what the user can do now. An assertion works once and for minutes, so each line makes its own.
-func (s *system) invite() {
-	s.printf("%s  %s\n\n", s.styled(bold, "4"), s.styled(bold, "Now you: lines to paste into another terminal, in this folder"))
+func (s *system) invite(number int) {
+	s.section(number, "Now you: lines to paste into another terminal, in this folder")
+	s.printf("\n")
 	for _, sample := range s.samples() {
 		if s.knows(sample.party) {
 			s.printf("   %s\n\n   %s\n\n", sample.about, s.styled(cyan, strings.Join(sample.lines, " \\\n     ")))
@@ -24,18 +25,42 @@ func (s *system) invite() {
 }
 
 func (s *system) samples() []sample {
-	curl := "curl " + baseURL(s.tokenPort) + "/token"
+	samples := []sample{
+		{reportName, "Get a token as nightly-report, and go to the API with it.", []string{
+			s.curl() + ` -H "Authorization: Bearer $(` + s.program + " token",
+			"  " + s.tokenAddress(),
+			"  -client " + reportName + " -key " + s.file(reportName+".pem") + `)"`,
+			s.url(s.apiPort) + "/",
+		}},
+	}
+	if s.configuration.Issuer == s.url(s.tokenPort) { // which the proof has to name
+		samples = append(samples, sample{mirrorName, "A token that is bound to a key (DPoP), with a proof of it.", append([]string{
+			"export TOKEN=$(" + s.program + " token",
+			"  " + s.tokenAddress(),
+			"  -client " + mirrorName + " -key " + s.file(mirrorName+".pem"),
+			"  -dpop " + s.file(mirrorName+".pem") + ") &&",
+		}, s.proved(mirrorName)...)})
+	}
+	if s.tls {
+		samples = append(samples, sample{ledgerID, "One that is bound to a certificate (mutual TLS).", []string{
+			s.curl() + s.shown(ledgerName) + ` -H "Authorization: Bearer $(` + s.program + " token",
+			"  " + s.tokenAddress(),
+			"  -client " + ledgerID + " -cert " + s.file(ledgerName+certificateText),
+			"  -cert-key " + s.file(ledgerName+".pem") + `)"`,
+			s.url(s.apiPort) + "/",
+		}})
+	}
+	return append(samples, s.byHand()...)
+}
+
+// byHand are the requests that the command token would send.
+func (s *system) byHand() []sample {
+	curl := s.curl() + " " + s.url(s.tokenPort) + "/token"
 	bearer := "-d grant_type=" + oauth.JWTBearer
 	assertion := "assertion=$(" + s.program + " assert"
 	audience := "-aud " + shellWord(s.configuration.Issuer)
 	return []sample{
-		{reportName, "Get a token as nightly-report, and go to the API with it.", []string{
-			`curl -H "Authorization: Bearer $(` + s.program + " token",
-			"  " + s.tokenAddress(),
-			"  -client " + reportName + " -key " + s.file(reportName+".pem") + `)"`,
-			baseURL(s.apiPort) + "/",
-		}},
-		{reportName, "The same token by hand: client_credentials with a client assertion.", []string{
+		{reportName, "The first token by hand: client_credentials with a client assertion.", []string{
 			curl + " -d grant_type=" + oauth.ClientCredentials,
 			"-d client_assertion_type=" + oauth.ClientAssertionTypeJWTBearer,
 			"-d client_" + assertion,
@@ -61,12 +86,38 @@ func (s *system) samples() []sample {
 	}
 }
 
+// curl is how curl reaches the servers.
+func (s *system) curl() string {
+	if s.tls {
+		return "curl --cacert " + s.file(authorityName+certificateText)
+	}
+	return "curl"
+}
+
+// shown has curl show a certificate.
+func (s *system) shown(name string) string {
+	return " --cert " + s.file(name+certificateText) + " --key " + s.file(name+".pem")
+}
+
+// proved calls the API with the token in $TOKEN, and a proof with the key of a party.
+func (s *system) proved(party string) []string {
+	return []string{
+		s.curl() + ` -H "Authorization: DPoP $TOKEN"`,
+		`  -H "DPoP: $(` + s.program + " proof -key " + s.file(party+".pem") + " -token-env TOKEN",
+		"  -url " + s.url(s.apiPort) + `/)" ` + s.url(s.apiPort) + "/",
+	}
+}
+
 // tokenAddress is how the command token finds the server: by the issuer's metadata, unless that names another place.
 func (s *system) tokenAddress() string {
-	if here := baseURL(s.tokenPort); s.configuration.Issuer != here {
-		return "-url " + here + "/token -aud " + shellWord(s.configuration.Issuer)
+	address := "-url " + s.configuration.Issuer
+	if here := s.url(s.tokenPort); s.configuration.Issuer != here {
+		address = "-url " + here + "/token -aud " + shellWord(s.configuration.Issuer)
 	}
-	return "-url " + s.configuration.Issuer
+	if s.tls {
+		address += " -ca " + s.file(authorityName+certificateText)
+	}
+	return address
 }
 
 // file names a file of the state folder for a shell.

@@ -1,7 +1,8 @@
 // Localrun is the whole system on a laptop, and the operator's commands.
 //
 // Without a command it starts the authorization server as the platform would, a Secret Manager for it and an API that
-// wants its tokens, shows a machine getting a token in two ways, and serves until it is told to stop.
+// wants its tokens, shows machines getting tokens, and serves until it is told to stop. With -tls it ends TLS before the
+// server, as a load balancer would.
 //
 // It must never listen on anything but loopback: the functions framework sets no time-outs, the local Secret Manager
 // knows no users, and the keys are toys.
@@ -79,8 +80,12 @@ func command() *cli.Command {
 		UsageText: "go run ./localrun [options]\n" +
 			"go run ./localrun COMMAND [options]     COMMAND -h says more",
 		Description: `Without a command it runs the whole system: the authorization server, a Secret
-Manager for it, and an API that wants its tokens. A demonstration shows how a
-machine gets a token in two ways; then the system serves until Ctrl-C.
+Manager for it, and an API that wants its tokens. A demonstration shows how
+machines get tokens, and what is refused; then the system serves until Ctrl-C.
+
+With -tls all of it is served over TLS, with a CA of its own, and clients are
+asked for certificates: a certificate can say who a client is, and a token can be
+bound to it.
 
 What it needs is made by the first run, in .countersign/: keys, secrets, and a
 configuration to play with, .countersign/config.yaml. Later runs keep all of it.
@@ -90,8 +95,9 @@ the embedded one, and KMS_EMULATOR_HOST a Cloud KMS instead of Google's.
 NO_COLOR=1 takes the colours away.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "once", Local: true, Usage: "stop after the demonstration; the exit status tells whether it worked"},
+			&cli.BoolFlag{Name: "tls", Local: true, Usage: "serve over TLS and ask clients for certificates, with a CA of its own (ports 8443 and 8444)"},
 			&cli.BoolFlag{Name: "reset", Local: true, Usage: "begin anew: new keys, new secrets, and the configuration as it was"},
-			&cli.StringFlag{Name: "config", Local: true, Usage: "use this configuration `FILE` (default: config.yaml of the state folder)"},
+			&cli.StringFlag{Name: "config", Local: true, Usage: "use this configuration `FILE` (default: config.yaml of the state folder, or tls.yaml)"},
 			&cli.StringFlag{Name: "state", Local: true, Value: stateFolder, Usage: "keep keys and secrets in this `FOLDER`"},
 			&cli.StringFlag{Name: "port", Local: true, Usage: "`PORT` of the authorization server (default: the configuration's, at first 8080)", Validator: checkPort},
 			&cli.StringFlag{Name: "api-port", Local: true, Usage: "`PORT` of the demo API (default: the configuration's, at first 8081)", Validator: checkPort},
@@ -112,6 +118,7 @@ func run(ctx context.Context, cmd *cli.Command) error {
 		terminal:  newTerminal(os.Stdout, os.Getenv),
 		program:   invocation(os.Args[0]),
 		once:      cmd.Bool("once"),
+		tls:       cmd.Bool("tls"),
 		state:     state{cmd.String("state")},
 		document:  cmd.String("config"),
 		tokenPort: portNumber(cmd.String("port")),

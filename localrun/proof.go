@@ -115,7 +115,8 @@ func presentedToken(cmd *cli.Command) (oauth.Secret, error) {
 			return oauth.Secret{}, fmt.Errorf("the environment variable %s is empty or not there", variable)
 		}
 	case strings.Count(file, ".") == 2 && strings.HasPrefix(file, "eyJ"):
-		return oauth.Secret{}, errors.New("-token-file is the name of a file; what stands on a command line, every process of the machine can read")
+		return oauth.Secret{}, errors.New("-token-file is the name of a file; " +
+			"what stands on a command line, every process of the machine can read")
 	default:
 		document, err := readInput(file, cmd.Root().Reader)
 		if err != nil {
@@ -129,8 +130,8 @@ func presentedToken(cmd *cli.Command) (oauth.Secret, error) {
 	return oauth.NewSecret(text), nil
 }
 
-// proofKey reads a key that proofs are signed with. An RSA key that does not say how signs with PS256, which every profile
-// lets it (FAPI 2.0 §5.4.1).
+// proofKey reads a key that proofs are signed with. An RSA key that does not say how signs with PS256, which every
+// profile lets it (FAPI 2.0 §5.4.1).
 func proofKey(cmd *cli.Command, file string, algorithm jose.Algorithm) (jose.SigningKey, error) {
 	if algorithm.Symmetric() {
 		return jose.SigningKey{}, fmt.Errorf("a proof is signed with a private key, and %s has none", algorithm)
@@ -152,11 +153,14 @@ func prove(request *http.Request, key jose.SigningKey, claims dpop.Claims) error
 // nonceOf returns the nonce that an answer brings (RFC 9449 §8.1); empty: none, or several, or what is none.
 func nonceOf(header http.Header) string {
 	fields := header.Values("DPoP-Nonce")
-	if len(fields) != 1 || strings.ContainsFunc(fields[0], func(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }) {
+	if len(fields) != 1 || strings.ContainsFunc(fields[0], isNoNonce) {
 		return ""
 	}
 	return fields[0]
 }
+
+// isNoNonce holds RFC 9449 §8.1 for a character.
+func isNoNonce(c rune) bool { return c <= ' ' || c > '~' || c == '"' || c == '\\' }
 
 // unlike says where a token is not bound as the request asked (RFC 9449 §5); empty: it is.
 func (t tokenResponse) unlike(r tokenRequest) string {

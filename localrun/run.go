@@ -15,6 +15,7 @@ import (
 	_ "example.com/countersign" // registers the function
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/server"
 )
 
@@ -28,14 +29,19 @@ type system struct {
 	document  string // path of the configuration; empty: the one of the state folder
 	tokenPort uint16 // of the authorization server; zero: as the configuration says
 	apiPort   uint16 // of the API; likewise
+	tls       bool   // TLS everywhere, with certificates of clients
 
 	secrets       *secretManager
 	report, ci    jose.SigningKey
+	mirror        jose.SigningKey
 	configuration *config.Config
 	first         []byte          // the document of configuration, if this run has made it up
 	resource      config.Resource // what the demo API is
+	certificates  localTLS        // zero: without TLS
 	journal       *journal
 	listener      net.Listener // of the API
+	front         net.Listener // of what ends TLS before the function; nil: nothing does
+	functionPort  uint16       // where the framework serves the function
 	api           *demoAPI
 	failed        chan error // what ends the servers
 }
@@ -88,12 +94,18 @@ func (s *system) makeParties() (err error) {
 	if s.report, err = s.state.keyPair(reportName); err != nil {
 		return err
 	}
-	s.ci, err = s.state.keyPair(ciName)
+	if s.ci, err = s.state.keyPair(ciName); err != nil {
+		return err
+	}
+	if s.mirror, err = s.state.keyPair(mirrorName); err != nil || !s.tls {
+		return err
+	}
+	s.certificates, err = s.state.makeTLS(time.Now())
 	return err
 }
 
 // listen takes the port of the API, and sees that the one of the function is free. The framework would report a port
-// that is taken as well, but by then we might be talking to the program that has it.
+// that is taken as well, but by then we might be talking to the program that has it. With TLS that port is ours to keep.
 func (s *system) listen(ctx context.Context) (err error) {
 	var with net.ListenConfig
 	probe, err := with.Listen(ctx, "tcp", address(s.tokenPort))
@@ -103,6 +115,12 @@ func (s *system) listen(ctx context.Context) (err error) {
 	if s.listener, err = with.Listen(ctx, "tcp", address(s.apiPort)); err != nil {
 		err = portError(err, s.apiPort, "-api-port")
 	}
+	if err == nil && s.tls {
+		s.front = probe
+		s.functionPort, err = freeInside(ctx)
+		return err
+	}
+	s.functionPort = s.tokenPort
 	return errors.Join(err, probe.Close())
 }
 
@@ -114,9 +132,12 @@ func (s *system) start(ctx context.Context) (err error) {
 	if err := s.prepareFunction(); err != nil {
 		return err
 	}
-	s.failed = make(chan error, 2)
+	s.failed = make(chan error, 3)
 	go func() { s.failed <- s.api.serve(s.listener) }()
-	go func() { s.failed <- funcframework.StartHostPort(loopbackHost, strconv.Itoa(int(s.tokenPort))) }()
+	go func() { s.failed <- funcframework.StartHostPort(loopbackHost, strconv.Itoa(int(s.functionPort))) }()
+	if err := s.startFront(ctx); err != nil {
+		return err
+	}
 	return s.waitUntilReady(ctx)
 }
 
@@ -130,12 +151,23 @@ func (s *system) prepareFunction() error {
 
 func (s *system) newAPI() (*demoAPI, error) {
 	scopes := s.resource.Scopes
+	trusted, _ := clientTLS{Roots: s.certificates.roots}.transport()
+	isFAPI2 := s.configuration.Profile == config.ProfileFAPI2
+	var proofs []jose.Algorithm
+	if isFAPI2 {
+		proofs = jose.FAPI2Algorithms()
+	}
 	return newDemoAPI(apiConfig{
-		Issuer:   s.configuration.Issuer,
-		JWKSURI:  baseURL(s.tokenPort) + server.JWKSPath,
-		Audience: s.resource.ID,
-		Read:     scopes[0],
-		Write:    scopes[len(scopes)-1],
+		Requires:  oauth.Constraint{DPoP: s.resource.DPoPRequired, Certificate: s.resource.MTLSRequired, Either: isFAPI2},
+		Proofs:    proofs,
+		Issuer:    s.configuration.Issuer,
+		JWKSURI:   s.url(s.tokenPort) + server.JWKSPath,
+		Transport: trusted,
+		Audience:  s.resource.ID,
+		URL:       s.url(s.apiPort),
+		TLS:       s.serverTLS(),
+		Read:      scopes[0],
+		Write:     scopes[len(scopes)-1],
 	})
 }
 
@@ -144,10 +176,10 @@ const readyWithin = 15 * time.Second
 
 // waitUntilReady asks until the server says that it can sign a token. Its first answer is what makes it build itself.
 func (s *system) waitUntilReady(ctx context.Context) error {
-	client := newHTTPClient()
+	client := s.httpClient()
 	deadline := time.After(readyWithin)
 	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, baseURL(s.tokenPort)+"/ready", http.NoBody)
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url(s.tokenPort)+"/ready", http.NoBody)
 		if err != nil {
 			return err
 		}

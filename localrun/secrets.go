@@ -13,6 +13,7 @@ import (
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/gcp/localsecrets"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/keys"
 )
 
 // emulatorVariable names the Secret Manager that the service talks to, to us and to Google's own tools.
@@ -126,8 +127,8 @@ func (m *secretManager) close() error {
 // patience is how long an emulator may take to answer.
 const patience = 5 * time.Second
 
-// bootstrap makes the secrets that the configuration names and that are not there: the signing keys, and shared secrets,
-// which are kept in the state folder as well, for those who sign with them.
+// bootstrap makes the secrets that the configuration names and that are not there: the signing keys; shared secrets,
+// which are kept in the state folder as well, for those who sign with them; and what nobody else has to know.
 func (m *secretManager) bootstrap(ctx context.Context, s state, configuration *config.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -148,7 +149,32 @@ func (m *secretManager) bootstrap(ctx context.Context, s state, configuration *c
 			return m.explain(err)
 		}
 	}
+	for _, secret := range []string{configuration.DPoP.Nonces, configuration.MutualTLS.Proxy.Secret} {
+		if err := m.ensure(ctx, secret, func() ([]byte, error) { return randomText(32), nil }); err != nil {
+			return m.explain(err)
+		}
+	}
 	return nil
+}
+
+// newest returns the newest version of a secret that can be used.
+func (m *secretManager) newest(ctx context.Context, secret string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	versions, err := m.client.Versions(ctx, secret)
+	if err != nil {
+		return nil, m.explain(err)
+	}
+	var found keys.Version
+	for _, version := range versions {
+		if version.State == keys.Enabled && (found.ID == "" || version.Created.After(found.Created)) {
+			found = version
+		}
+	}
+	if found.ID == "" {
+		return nil, errors.New("it has no enabled version")
+	}
+	return found.Payload, nil
 }
 
 // ensure adds a first version to a secret that has none. What is there is left as it is, disabled versions included.

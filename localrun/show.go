@@ -13,12 +13,15 @@ import (
 func (s *system) introduce() {
 	s.printf("%s\n\n", s.styled(bold, "Countersign on this machine"))
 	row := func(what, where, more string) { s.printf("   %-21s %-22s %s\n", what, where, s.styled(faint, more)) }
-	row("authorization server", baseURL(s.tokenPort), "as in "+s.document)
-	row("demo API", baseURL(s.apiPort), "wants its tokens")
+	row("authorization server", s.url(s.tokenPort), "as in "+s.document)
+	row("demo API", s.url(s.apiPort), "wants its tokens")
 	if s.secrets.embedded != nil {
 		row("Secret Manager", s.secrets.address, "embedded, kept in "+s.state.folder)
 	} else {
 		row("Secret Manager", s.secrets.address, "not ours, by the environment")
+	}
+	if s.tls {
+		row("local CA", s.state.path(authorityName+certificateText), "")
 	}
 	s.printf("   %-21s %s\n\n", "log", s.state.path(logFile))
 	s.remark()
@@ -48,22 +51,29 @@ func (s *system) demonstrate(ctx context.Context) error {
 	}
 	d := &demonstration{
 		diagram: diagram{s.terminal},
-		http:    newHTTPClient(),
+		http:    s.httpClient(),
 		journal: s.journal,
 		api:     s.api,
 		issuer:  s.configuration.Issuer,
-		server:  baseURL(s.tokenPort),
-		apiURL:  baseURL(s.apiPort),
+		server:  s.url(s.tokenPort),
+		apiURL:  s.url(s.apiPort),
 		write:   s.api.write,
 		report:  s.report,
 		ci:      s.ci,
+	}
+	if s.knows(mirrorName) {
+		d.mirror = s.mirror
+	}
+	if s.tls && s.knows(ledgerID) {
+		certificate := s.certificates.ledger.forTLS()
+		d.ledger = clientTLS{Certificate: &certificate, Roots: s.certificates.roots}.newHTTPClient()
 	}
 	if err := d.show(ctx); err != nil {
 		return err
 	}
 	switch {
 	case !s.once:
-		s.invite()
+		s.invite(d.sections + 1)
 		return nil
 	case d.failures > 0:
 		return errors.New(counted(d.failures, "step") + " of the demonstration did not go as it should")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 )
 
 // state is the folder of one local system: its keys, its secrets and its configuration.
@@ -16,6 +17,7 @@ type state struct{ folder string }
 const (
 	markerFile    = ".gitignore"
 	configFile    = "config.yaml"
+	tlsConfigFile = "tls.yaml"
 	logFile       = "log.jsonl"
 	secretsFolder = "secret-manager"
 	addressFile   = "secret-manager.address" // of the embedded Secret Manager, while it runs
@@ -121,7 +123,8 @@ func (s state) reset() error {
 	if s.inUse() {
 		return &inUseError{s.folder}
 	}
-	for _, name := range append(partyFiles(), configFile, logFile, secretsFolder, addressFile) {
+	ours := slices.Concat(partyFiles(), certificateFiles(), []string{configFile, tlsConfigFile, logFile, secretsFolder, addressFile})
+	for _, name := range ours {
 		if err := os.RemoveAll(s.path(name)); err != nil {
 			return fmt.Errorf("the state folder %s cannot be cleared: %w", s.folder, plain(err))
 		}

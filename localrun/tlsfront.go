@@ -14,8 +14,8 @@ import (
 	"example.com/countersign/internal/mutualtls"
 )
 
-// serverTLS is how the local system ends TLS: as strictly as FAPI 2.0 §5.2.2 asks (RFC 9325 §4.2), so that what works
-// here works there. A client is asked for its certificate, and need not have one. Whether the certificate is good is for
+// serverTLS is how the local system ends TLS: as strictly as FAPI 2.0 §5.2.2 asks (RFC 9325 §4.2), so that what works here
+// works there. A client is asked for its certificate, and need not have one. Whether the certificate is good is for
 // the service to say; that the client has its private key is what TLS shows.
 func serverTLS(certificate tls.Certificate) *tls.Config {
 	return &tls.Config{
@@ -76,10 +76,13 @@ func (f front) vouch(header http.Header, connection *tls.ConnectionState) {
 // byteSequence writes a certificate as RFC 9440 §2.1 has it.
 func byteSequence(der []byte) string { return ":" + base64.StdEncoding.EncodeToString(der) + ":" }
 
-// newBoundedServer returns a server with bounds on what a client may take its time for. What goes wrong before a request is
-// there, such as a client that does not trust the local CA, goes into the log. secure is nil without TLS.
+// newBoundedServer returns a server with bounds on what a client may take its time for. What goes wrong before a request
+// is there, such as a client that does not trust the local CA, goes into the log. secure is nil without TLS.
 func newBoundedServer(handler http.Handler, secure *tls.Config) *http.Server {
-	return &http.Server{Handler: handler, TLSConfig: secure, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+	return &http.Server{
+		Handler: handler, TLSConfig: secure,
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+	}
 }
 
 // serveOn serves until the server is closed.

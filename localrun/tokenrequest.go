@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -39,6 +40,7 @@ type tokenRequest struct {
 	Scope     string           // empty: what the server grants by default
 	Resources []string         // RFC 8707 §2; none: the server's choice
 	Prover    jose.SigningKey  // the token is to be bound to this key (RFC 9449 §5); zero: to none
+	ProvedFor string           // the URL that the proof names; empty: Endpoint
 }
 
 // clientCredential is how a request says whose it is (RFC 6749 §2.3, RFC 7523 §2.2).
@@ -103,7 +105,7 @@ func (r tokenRequest) attempt(ctx context.Context, client *http.Client, nonce st
 		request.SetBasicAuth(url.QueryEscape(r.Client.ID), url.QueryEscape(r.Client.Secret.Reveal()))
 	}
 	if !r.Prover.IsZero() {
-		claims := dpop.Claims{Method: request.Method, URL: r.Endpoint, IssuedAt: time.Now(), Nonce: nonce}
+		claims := dpop.Claims{Method: request.Method, URL: cmp.Or(r.ProvedFor, r.Endpoint), IssuedAt: time.Now(), Nonce: nonce}
 		if err := prove(request, r.Prover, claims); err != nil {
 			return tokenResponse{}, err
 		}
