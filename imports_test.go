@@ -37,6 +37,9 @@ var imports = map[string]string{
 	"trust/federation": "jose",
 	"gcp":              "keys replay",
 
+	// Access tokens of ours that come back.
+	"issued": "jose oauth",
+
 	// The stages of a token request, in their order.
 	"assertion": "jose replay trace",
 	"client":    "assertion jose oauth replay",

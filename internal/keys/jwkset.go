@@ -30,6 +30,7 @@ func NewSet(now func() time.Time, rings ...*Ring) (*Set, error) {
 
 // Document is a JWK Set as it is served.
 type Document struct {
+	Keys   jose.KeySet // what it lists
 	Body   []byte
 	ETag   string        // strong (RFC 9110 §8.8.3)
 	MaxAge time.Duration // how long it may be kept, in whole seconds; zero: not at all
@@ -91,7 +92,7 @@ func (s *Set) render(histories []*history, now time.Time, last *rendering) (*ren
 			return nil, fmt.Errorf("rendering the JWK Set: %w", err)
 		}
 		sum := sha256.Sum256(body)
-		next.document = Document{Body: body, ETag: `"` + hex.EncodeToString(sum[:16]) + `"`}
+		next.document = Document{Keys: public, Body: body, ETag: `"` + hex.EncodeToString(sum[:16]) + `"`}
 	}
 	next.document.MaxAge, next.until = s.maxAge(histories, now)
 	return next, nil

@@ -1,0 +1,146 @@
+// Package issued knows access tokens of this server when they come back: to be exchanged (RFC 8693), to be asked about
+// (RFC 7662), to be revoked (RFC 7009).
+//
+// [Verifier.Verify] takes the text of a token and hands on a [Token], or says that it is not active: for whatever is not
+// an access token of ours, has expired or has been taken back there is one answer, which tells nobody which of these it
+// is.
+//
+// It must never take another JWT for an access token, nor one of another issuer, and never call a token active that it
+// could not decide about.
+package issued
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/oauth"
+)
+
+// ErrInactive is the answer to whatever is not an access token of ours that holds. What wraps it says why, for the log.
+var ErrInactive = errors.New("this is not an active access token of this server")
+
+// Config is what tokens are held to. All fields are required unless they say otherwise.
+type Config struct {
+	Issuer  string                                     // iss
+	Keys    func(context.Context) (jose.KeySet, error) // the keys that may have signed; the error says that they could not be had
+	Now     func() time.Time
+	Stopped []Stop // whether a token has been taken back; none: tokens are not
+}
+
+// Stop reports whether a token has been taken back. The error says that it could not be decided.
+type Stop func(context.Context, Token) (bool, error)
+
+// Verifier verifies our own access tokens. It is safe for concurrent use.
+type Verifier struct{ config Config }
+
+// New returns a verifier.
+func New(config Config) (*Verifier, error) {
+	if config.Issuer == "" || config.Keys == nil || config.Now == nil {
+		return nil, errors.New("issued: an issuer, keys and a clock are required")
+	}
+	return &Verifier{config}, nil
+}
+
+// Token is an access token of ours that holds. Only [Verifier.Verify] makes one.
+type Token struct {
+	Subject      string // sub
+	ClientID     string // client_id
+	ID           string // jti
+	Audience     []string
+	Scope        oauth.Scope
+	IssuedAt     time.Time
+	ExpiresAt    time.Time
+	Confirmation oauth.Confirmation // to what it is bound
+	claims       map[string]any
+}
+
+// IsZero reports whether there is no token.
+func (t Token) IsZero() bool { return t.claims == nil }
+
+// Claims returns all claims by name. The map is shared: it must not be changed.
+func (t Token) Claims() map[string]any { return t.claims }
+
+// Verify returns the token of this text. The error is an ErrInactive, or says that it could not be decided.
+func (v *Verifier) Verify(ctx context.Context, text string) (Token, error) {
+	claims, err := v.claims(ctx, text)
+	if err != nil {
+		return Token{}, err
+	}
+	token, err := v.check(claims)
+	if err != nil {
+		return Token{}, err
+	}
+	for _, stopped := range v.config.Stopped {
+		is, err := stopped(ctx, token)
+		if err != nil {
+			return Token{}, err
+		}
+		if is {
+			return Token{}, inactive("it has been taken back")
+		}
+	}
+	return token, nil
+}
+
+// claims returns what we have signed (RFC 9068 §4: the type first, so that no other JWT passes for an access token).
+func (v *Verifier) claims(ctx context.Context, text string) (jose.Claims, error) {
+	parsed, err := jose.Parse(text)
+	if err != nil {
+		return jose.Claims{}, inactive(err.Error())
+	}
+	if jose.MediaType(parsed.Type) != "at+jwt" {
+		return jose.Claims{}, inactive("typ is not at+jwt")
+	}
+	keys, err := v.config.Keys(ctx)
+	if err != nil {
+		return jose.Claims{}, fmt.Errorf("getting our own keys: %w", err)
+	}
+	key, err := keys.Find(parsed)
+	if err != nil {
+		return jose.Claims{}, inactive(err.Error())
+	}
+	claims, err := parsed.Verify(key)
+	if err != nil {
+		return jose.Claims{}, inactive(err.Error())
+	}
+	return claims, nil
+}
+
+// check holds what this server makes: all of RFC 9068 §2.2, and no leniency in time, since the clock is our own.
+func (v *Verifier) check(claims jose.Claims) (Token, error) {
+	all := claims.All()
+	clientID, _ := all["client_id"].(string)
+	text, _ := all["scope"].(string)
+	scope, err := oauth.ParseScope(text)
+	switch {
+	case claims.Issuer != v.config.Issuer:
+		return Token{}, inactive("iss is another server")
+	case !v.config.Now().Before(claims.ExpiresAt):
+		return Token{}, inactive("it has expired")
+	case claims.Subject == "" || clientID == "" || claims.ID == "" || len(claims.Audience.Values) == 0 || claims.IssuedAt.IsZero() || err != nil:
+		return Token{}, inactive("a claim of RFC 9068 is missing")
+	}
+	return Token{
+		Subject:      claims.Subject,
+		ClientID:     clientID,
+		ID:           claims.ID,
+		Audience:     claims.Audience.Values,
+		Scope:        scope,
+		IssuedAt:     claims.IssuedAt,
+		ExpiresAt:    claims.ExpiresAt,
+		Confirmation: confirmation(all["cnf"]),
+		claims:       all,
+	}, nil
+}
+
+func confirmation(cnf any) oauth.Confirmation {
+	members, _ := cnf.(map[string]any)
+	key, _ := members["jkt"].(string)
+	certificate, _ := members["x5t#S256"].(string)
+	return oauth.Confirmation{JWKThumbprint: key, CertificateThumbprint: certificate}
+}
+
+func inactive(why string) error { return fmt.Errorf("%w: %s", ErrInactive, why) }
