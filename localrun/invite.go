@@ -43,7 +43,9 @@ func (s *system) samples() []sample {
 	}
 	if s.tls {
 		samples = append(samples, sample{ledgerID, "One that is bound to a certificate (mutual TLS).", []string{
-			s.curl() + s.shown(ledgerName) + ` -H "Authorization: Bearer $(` + s.program + " token",
+			s.curl(),
+			"--cert " + s.file(ledgerName+certificateText) + " --key " + s.file(ledgerName+".pem"),
+			`-H "Authorization: Bearer $(` + s.program + " token",
 			"  " + s.tokenAddress(),
 			"  -client " + ledgerID + " -cert " + s.file(ledgerName+certificateText),
 			"  -cert-key " + s.file(ledgerName+".pem") + `)"`,
@@ -92,11 +94,6 @@ func (s *system) curl() string {
 		return "curl --cacert " + s.file(authorityName+certificateText)
 	}
 	return "curl"
-}
-
-// shown has curl show a certificate.
-func (s *system) shown(name string) string {
-	return " --cert " + s.file(name+certificateText) + " --key " + s.file(name+".pem")
 }
 
 // proved calls the API with the token in $TOKEN, and a proof with the key of a party.
