@@ -175,7 +175,8 @@ func TestFAPI2_the_requests_of_the_conformance_suite(t *testing.T) {
 	d, ca := underFAPI(t, document)
 	by := func(c claims) part { return proof(sign(t, "billing.PS256", c)) }
 	ask := func(parts ...part) request {
-		return clientCredentials(append(parts, d.proofBy("agent.ES256").sent())...)
+		bound := d.proofBy("agent.ES256").sent()
+		return clientCredentials(append(parts, bound)...)
 	}
 	proved := func(name string, ahead time.Duration) request {
 		return clientCredentials(by(d.of("billing")), d.proofBy("agent.ES256").but(name, d.clock.in(ahead)).sent())
