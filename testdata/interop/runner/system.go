@@ -1,33 +1,24 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"text/template"
-	"time"
 )
 
-// system is a running localrun with the keys of everybody in config.yaml.
+// system is what the suites talk to: two services with the keys of everybody in their configurations.
 type system struct {
 	folder  string // of everything that it is made of; goes when it stops
 	program string
-	issuer  string
-	api     string
-	ports   [2]string
-	process *exec.Cmd
-	output  bytes.Buffer
-	ended   chan error
+	plain   *service // config.yaml: every way to authenticate, over plain http
+	fapi    *service // fapi.yaml: FAPI 2.0, over TLS, with certificates of clients and with nonces
 }
 
 // A client id and a secret with every character that has a meaning in a form, in a URL or in Basic credentials.
@@ -36,13 +27,13 @@ const (
 	awkwardSecret = `p+ss: w%rd/50%25&=?#"~`
 )
 
-// startSystem makes keys, fills in the configuration and starts localrun with it. Nothing of it outlives stop.
+// startSystem makes keys, fills in the configurations and starts localrun with each. Nothing of it outlives stop.
 func startSystem(ctx context.Context) (_ *system, err error) {
 	temporary, err := os.MkdirTemp("", "countersign-interop-")
 	if err != nil {
 		return nil, err
 	}
-	s := &system{folder: temporary, program: filepath.Join(temporary, "localrun"), ended: make(chan error, 1)}
+	s := &system{folder: temporary, program: filepath.Join(temporary, "localrun")}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.stop())
@@ -51,78 +42,81 @@ func startSystem(ctx context.Context) (_ *system, err error) {
 	if err := s.command(ctx, "go", "build", "-o", s.program, "./localrun"); err != nil {
 		return nil, err
 	}
-	if s.ports, err = freePorts(); err != nil {
+	ports, err := freePorts()
+	if err != nil {
 		return nil, err
 	}
-	s.issuer, s.api = "http://127.0.0.1:"+s.ports[0], "http://127.0.0.1:"+s.ports[1]
+	s.plain = newService("config", s.folder, s.program, false, ports[0])
+	s.fapi = newService("fapi", s.folder, s.program, true, ports[1])
 	if err := s.makeKeys(ctx); err != nil {
 		return nil, err
 	}
 	if err := s.configure(ctx); err != nil {
 		return nil, err
 	}
-	return s, s.start(ctx)
+	if err := s.plain.start(ctx); err != nil {
+		return nil, err
+	}
+	return s, s.fapi.start(ctx)
 }
 
 func (s *system) path(name string) string { return filepath.Join(s.folder, name) }
 
-// freePorts finds two ports that nobody has. Somebody could take one before localrun does, which then says so.
-func freePorts() (ports [2]string, err error) {
-	for i := range ports {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return ports, err
-		}
-		defer listener.Close() // not before both are found, so that they differ
-		if _, ports[i], err = net.SplitHostPort(listener.Addr().String()); err != nil {
-			return ports, err
-		}
-	}
-	return ports, nil
-}
-
 // algorithms are those of all.jwks.json, one key each.
 var algorithms = []string{"ES256", "ES384", "ES512", "RS256", "PS256", "EdDSA"}
 
+// strictAlgorithms are those of fapi.jwks.json, with the same keys (FAPI 2.0 §5.4.1).
+var strictAlgorithms = []string{"ES256", "PS256", "EdDSA"}
+
 // makeKeys makes, with localrun's own commands, what the clients need: for each algorithm a private key (es256.pem,
 // es256.jwk.json), the public keys of all, keys that nobody has registered (stranger-es256.pem), a key file for Google's
-// libraries (robot.json), and passwords.
+// libraries (robot.json), passwords, and certificates (see makeCertificates).
 func (s *system) makeKeys(ctx context.Context) error {
-	var all struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
 	for _, algorithm := range algorithms {
 		name := strings.ToLower(algorithm)
-		for _, name := range []string{name, "stranger-" + name} {
-			if err := s.command(ctx, s.program, "keys", "-name", name, "-alg", algorithm, "-jwk", "-out", s.folder); err != nil {
-				return err
-			}
+		if err := errors.Join(s.makeKey(ctx, name, algorithm), s.makeKey(ctx, "stranger-"+name, algorithm)); err != nil {
+			return err
 		}
-		var set struct {
-			Keys []json.RawMessage `json:"keys"`
-		}
-		document, err := os.ReadFile(s.path(name + ".jwks.json"))
-		if err == nil {
-			err = json.Unmarshal(document, &set)
-		}
+	}
+	return errors.Join(
+		s.publish("all.jwks.json", algorithms),
+		s.publish("fapi.jwks.json", strictAlgorithms),
+		os.WriteFile(s.path("awkward.secret"), []byte(awkwardSecret), 0o600),
+		s.command(ctx, s.program, "keys", "-format", "google-service-account", "-name", "robot",
+			"-id", "robot@interop.example", "-url", s.plain.issuer(), "-out", s.folder),
+		s.makeCertificates(func(name string) error { return s.makeKey(ctx, name, "ES256") }),
+	)
+}
+
+// publish writes the public keys of these algorithms into one file.
+func (s *system) publish(file string, algorithms []string) error {
+	type keySet struct {
+		Keys []json.RawMessage `json:"keys"`
+	}
+	var all keySet
+	for _, algorithm := range algorithms {
+		document, err := os.ReadFile(s.path(strings.ToLower(algorithm) + ".jwks.json"))
 		if err != nil {
 			return err
 		}
-		all.Keys = append(all.Keys, set.Keys...)
+		var one keySet
+		if err := json.Unmarshal(document, &one); err != nil {
+			return err
+		}
+		all.Keys = append(all.Keys, one.Keys...)
 	}
 	document, err := json.Marshal(all)
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		os.WriteFile(s.path("all.jwks.json"), document, 0o600),
-		os.WriteFile(s.path("awkward.secret"), []byte(awkwardSecret), 0o600),
-		s.command(ctx, s.program, "keys", "-format", "google-service-account", "-name", "robot",
-			"-id", "robot@interop.example", "-url", s.issuer, "-out", s.folder),
-	)
+	return os.WriteFile(s.path(file), document, 0o600)
 }
 
-// configure fills in config.yaml.
+func (s *system) makeKey(ctx context.Context, name, algorithm string) error {
+	return s.command(ctx, s.program, "keys", "-name", name, "-alg", algorithm, "-jwk", "-out", s.folder)
+}
+
+// configure fills in both configurations.
 func (s *system) configure(ctx context.Context) error {
 	hash, err := s.hash(ctx, "-out", s.path("plain.secret"))
 	if err != nil {
@@ -132,23 +126,14 @@ func (s *system) configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	id, err := json.Marshal(awkwardID) // YAML reads JSON's strings
+	id, err := quoted(awkwardID)
 	if err != nil {
 		return err
 	}
-	parsed, err := template.New("config.yaml").Option("missingkey=error").ParseFiles(filepath.Join(folder, "config.yaml"))
-	if err != nil {
-		return err
-	}
-	var document bytes.Buffer
-	err = parsed.Execute(&document, map[string]string{
-		"Issuer": s.issuer, "API": s.api, "Hash": hash,
-		"AwkwardID": string(id), "AwkwardHash": awkward,
-	})
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(s.path("config.yaml"), document.Bytes(), 0o600)
+	return errors.Join(
+		s.plain.configure(map[string]string{"Hash": hash, "AwkwardID": id, "AwkwardHash": awkward}),
+		s.fapi.configure(nil),
+	)
 }
 
 var argon2id = regexp.MustCompile(`\$argon2id\$[^\s"]+`)
@@ -171,71 +156,37 @@ func (s *system) command(ctx context.Context, arguments ...string) error {
 	return nil
 }
 
-// start starts localrun and waits until a token could be had.
-func (s *system) start(ctx context.Context) error {
-	// The process has to outlive an interrupt, so that stop is what ends it.
-	s.process = exec.Command(s.program, "-config", s.path("config.yaml"), "-state", s.path("state"), "-port", s.ports[0], "-api-port", s.ports[1])
-	s.process.Stdout, s.process.Stderr = &s.output, &s.output
-	if err := s.process.Start(); err != nil {
-		s.process = nil
-		return err
-	}
-	go func() { s.ended <- s.process.Wait() }()
-	deadline := time.After(20 * time.Second)
-	for {
-		if answer, err := http.Get(s.issuer + "/ready"); err == nil {
-			_, _ = io.Copy(io.Discard, answer.Body)
-			_ = answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return nil
-			}
-		}
-		select {
-		case err := <-s.ended:
-			s.process = nil
-			return fmt.Errorf("localrun has ended: %w\n%s", err, end(s.output.Bytes()))
-		case <-deadline:
-			return errors.New("localrun is not ready after 20 s")
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-}
-
 // environment tells a suite where everything is:
 //
 //	INTEROP_ISSUER          issuer identifier; the token endpoint is at /token below it
 //	INTEROP_API             the protected API, and the aud of tokens for it: GET wants stock.read, POST stock.write
-//	INTEROP_KEYS            folder of the files that makeKeys describes, and of state/shared.secret
+//	INTEROP_FAPI_ISSUER     the same of the service with FAPI 2.0, which is served over TLS
+//	INTEROP_FAPI_API        and of its API
+//	INTEROP_FAPI_CA         file with the CA of those two servers' certificates
+//	INTEROP_KEYS            folder of the files that makeKeys describes, and of config-state/shared.secret
 //	INTEROP_AWKWARD_CLIENT  the id of the client with an id that has to be encoded
 func (s *system) environment() []string {
 	// A proxy of the machine must not see what is for loopback. Java and Go know that; Python and Node.js are told.
+	const loopback = "127.0.0.1,localhost"
 	return append(os.Environ(),
-		"INTEROP_ISSUER="+s.issuer, "INTEROP_API="+s.api, "INTEROP_KEYS="+s.folder, "INTEROP_AWKWARD_CLIENT="+awkwardID,
-		"NO_PROXY=127.0.0.1", "no_proxy=127.0.0.1",
+		"INTEROP_ISSUER="+s.plain.issuer(), "INTEROP_API="+s.plain.api(),
+		"INTEROP_FAPI_ISSUER="+s.fapi.issuer(), "INTEROP_FAPI_API="+s.fapi.api(), "INTEROP_FAPI_CA="+s.fapi.serverCA(),
+		"INTEROP_KEYS="+s.folder, "INTEROP_AWKWARD_CLIENT="+awkwardID,
+		"NO_PROXY="+loopback, "no_proxy="+loopback,
 	)
 }
 
-// explain prints the end of the service's log, which tells apart what the answers must not.
 func (s *system) explain(out io.Writer) {
-	log, err := os.ReadFile(s.path("state/log.jsonl"))
-	if err == nil {
-		_, _ = fmt.Fprintf(out, "\nThe end of the service's log:\n%s\n\n", end(log))
-	}
+	s.plain.explain(out)
+	s.fapi.explain(out)
 }
 
-// stop ends localrun and removes everything that was made for it.
+// stop ends both services and removes everything that was made for them.
 func (s *system) stop() error {
-	if s.process != nil {
-		_ = s.process.Process.Signal(os.Interrupt)
-		select {
-		case <-s.ended:
-		case <-time.After(5 * time.Second):
-			_ = s.process.Process.Kill()
-			<-s.ended
+	for _, service := range []*service{s.plain, s.fapi} {
+		if service != nil {
+			service.stop()
 		}
-		s.process = nil
 	}
 	return os.RemoveAll(s.folder)
 }
