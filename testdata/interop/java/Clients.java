@@ -12,7 +12,7 @@ final class Clients {
 
     public static void main(String[] arguments) {
         var output = new PrintStream(System.out, true, StandardCharsets.UTF_8);
-        for (var flows : List.of(Nimbus.flows(), Google.flows())) {
+        for (var flows : List.of(Nimbus.flows(), Bound.flows(), Google.flows())) {
             for (var flow : flows) {
                 var error = "";
                 try {

@@ -59,14 +59,14 @@ final class Nimbus {
             new ClientSecretBasic(new ClientID(System.getenv("INTEROP_AWKWARD_CLIENT")), new Secret(Flows.file("awkward.secret")))));
         add(flows, "client_secret_post", () -> works(
             new ClientSecretPost(new ClientID("nimbus-post"), new Secret(Flows.file("plain.secret")))));
-        add(flows, "client_secret_jwt", () -> works(shared(Flows.file("state/shared.secret"))));
+        add(flows, "client_secret_jwt", () -> works(shared(Flows.file("config-state/shared.secret"))));
         for (var algorithm : List.of("ES256", "ES384", "ES512", "RS256", "PS256")) {
             add(flows, "private_key_jwt, " + algorithm, () -> works(keyed(algorithm.toLowerCase())));
         }
         add(flows, "scope and resource asked for", Nimbus::scopeAndResource);
         add(flows, "metadata of RFC 8414", Nimbus::discovered);
         add(flows, "jwt-bearer, an issuer vouches for a job", () ->
-            callAs("repo:acme/shop", "GET", token(null, vouched("es256"), null)));
+            callAs("repo:acme/shop", "GET", token(null, vouched("es256", Flows.ISSUER), null)));
         add(flows, "jwt-bearer, a client asserts for itself", () ->
             callAs("nimbus-self", "POST", token(null, forItself(), Scope.parse(Flows.WRITE))));
         add(flows, "a wrong secret is invalid_client", () -> refused(OAuth2Error.INVALID_CLIENT,
@@ -78,7 +78,7 @@ final class Nimbus {
         add(flows, "an aud that is the token endpoint is invalid_client", () -> refused(OAuth2Error.INVALID_CLIENT,
             keyed("es256", Flows.TOKEN_ENDPOINT), new ClientCredentialsGrant(), null));
         add(flows, "an assertion by a key that is not registered is invalid_grant", () ->
-            refused(OAuth2Error.INVALID_GRANT, null, vouched("stranger-es256"), null));
+            refused(OAuth2Error.INVALID_GRANT, null, vouched("stranger-es256", Flows.ISSUER), null));
         add(flows, "an unknown scope is invalid_scope", () ->
             refused(OAuth2Error.INVALID_SCOPE, basic(), new ClientCredentialsGrant(), Scope.parse("stock.burn")));
         add(flows, "an access token, by metadata and JWKS", Nimbus::verified);
@@ -124,8 +124,8 @@ final class Nimbus {
     }
 
     /** What a trusted issuer says of one of its jobs, with the library's own idea of a lifetime and a jti. */
-    private static AuthorizationGrant vouched(String key) throws Exception {
-        var plain = new JWTAssertionDetails(new Issuer("https://ci.interop.example"), new Subject("job-1"), new Audience(Flows.ISSUER));
+    static AuthorizationGrant vouched(String key, String audience) throws Exception {
+        var plain = new JWTAssertionDetails(new Issuer("https://ci.interop.example"), new Subject("job-1"), new Audience(audience));
         return signed(key, new JWTAssertionDetails(plain.getIssuer(), plain.getSubject(), plain.getAudience(), plain.getExpirationTime(),
             plain.getNotBeforeTime(), plain.getIssueTime(), plain.getJWTID(), Map.of("repository", "acme/shop")));
     }

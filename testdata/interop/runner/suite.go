@@ -47,7 +47,7 @@ func suites() []suite {
 		{
 			name: "node",
 			tools: []tool{
-				{command: "node", version: []string{"--version"}, atLeast: version{18, 0}, download: "https://nodejs.org"},
+				{command: "node", version: []string{"--version"}, atLeast: version{20, 0}, download: "https://nodejs.org"},
 				{command: "npm", version: []string{"--version"}, atLeast: version{9, 0}, download: "https://nodejs.org"},
 			},
 			locks: []string{"package-lock.json"},
@@ -75,7 +75,7 @@ func suites() []suite {
 			locks: []string{"pom.xml"},
 			kept:  "target/libraries",
 			fetch: [][]string{{"mvn", "-q", "-B", "dependency:copy-dependencies", "-DoutputDirectory=target/libraries"}},
-			build: [][]string{{"javac", "--release", "17", "-Xlint:all,-processing,-classfile", "-Werror", "-proc:none", "-d", "target/classes", "-cp", "target/libraries/*", "Clients.java", "Flows.java", "Nimbus.java", "Google.java"}},
+			build: [][]string{{"javac", "--release", "17", "-Xlint:all,-processing,-classfile", "-Werror", "-proc:none", "-d", "target/classes", "-cp", "target/libraries/*", "Clients.java", "Flows.java", "Nimbus.java", "Service.java", "Bound.java", "Google.java"}},
 			start: []string{"java", "-cp", "target/classes" + string(os.PathListSeparator) + "target/libraries/*", "Clients"},
 		},
 	}
