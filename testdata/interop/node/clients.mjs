@@ -3,9 +3,13 @@
 import { inspect } from 'node:util'
 import { openidClient } from './openid-client.mjs'
 import { joseFlows } from './jose.mjs'
+import { proofs } from './dpop.mjs'
+import { bound } from './openid-client-dpop.mjs'
+import { resource } from './resource.mjs'
+import { mutualTLS } from './mutual-tls.mjs'
 import { google } from './google.mjs'
 
-for (const [library, flow, attempt] of [...openidClient, ...joseFlows, ...google]) {
+for (const [library, flow, attempt] of [...openidClient, ...joseFlows, ...bound, ...proofs, ...resource, ...mutualTLS, ...google]) {
   let error = ''
   try {
     await attempt()

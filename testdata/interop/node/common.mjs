@@ -4,17 +4,34 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import * as jose from 'jose'
+import * as undici from 'undici'
 
 export const issuer = process.env.INTEROP_ISSUER
 export const tokenEndpoint = `${issuer}/token`
 export const api = process.env.INTEROP_API
 export const awkwardClient = process.env.INTEROP_AWKWARD_CLIENT
+export const fapiIssuer = process.env.INTEROP_FAPI_ISSUER
+export const fapiTokenEndpoint = `${fapiIssuer}/token`
+export const fapiAPI = process.env.INTEROP_FAPI_API
 export const read = 'stock.read'
 export const write = 'stock.write'
 export const clientAssertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'
 export const jwtBearer = 'urn:ietf:params:oauth:grant-type:jwt-bearer'
 
 export const file = (name) => readFileSync(join(process.env.INTEROP_KEYS, ...name.split('/')), 'utf8')
+
+// certificate returns, as Node.js takes them, the CA of the servers over TLS, and the certificate of this name with its key.
+export const certificate = (name) => ({
+  ca: readFileSync(process.env.INTEROP_FAPI_CA, 'utf8'),
+  ...name && { cert: file(`${name}.crt.pem`), key: file(`${name}.pem`) },
+})
+
+// fetchWith returns a fetch that shows this certificate to a server that asks for one; none: it has none. Node's own takes
+// neither a CA nor a certificate.
+export function fetchWith(name) {
+  const dispatcher = new undici.Agent({ connect: certificate(name) })
+  return (url, options) => undici.fetch(url, { ...options, dispatcher })
+}
 
 // privateKey reads a private key with jose.
 export const privateKey = (name, algorithm) => jose.importPKCS8(file(`${name}.pem`), algorithm)

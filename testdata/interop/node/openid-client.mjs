@@ -6,7 +6,7 @@ import { api, awkwardClient, checkCall, file, issuer, jwtBearer, library, privat
 
 const name = library('openid-client')
 const secret = file('plain.secret')
-const shared = file('state/shared.secret')
+const shared = file('config-state/shared.secret')
 
 // configured finds the server by RFC 8414 (or, with algorithm oidc, as OpenID Connect Discovery has it). Plain http is
 // for loopback and has to be allowed.
