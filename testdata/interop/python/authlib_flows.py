@@ -1,6 +1,9 @@
 """Authlib authenticates in each way that it knows, asserts for others and for itself, calls the API, and stands in for it."""
 
+import base64
+import json
 import os
+import time
 
 import requests
 from authlib.integrations.base_client import OAuthError
@@ -12,7 +15,10 @@ from authlib.oauth2.rfc8414 import AuthorizationServerMetadata, get_well_known_u
 from authlib.oauth2.rfc9068 import JWTBearerTokenValidator
 from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
-from common import API, AWKWARD_CLIENT, ISSUER, READ, TOKEN_ENDPOINT, WRITE, check_call, file, library, refused
+from common import (
+    API, AWKWARD_CLIENT, FAPI_API, FAPI_ISSUER, ISSUER, READ, TOKEN_ENDPOINT, WRITE,
+    check_call, file, library, refused, thumbprint, with_certificate,
+)
 
 os.environ["AUTHLIB_INSECURE_TRANSPORT"] = "1"  # plain http, on loopback
 
@@ -106,6 +112,49 @@ def claims_keep_their_jti():
     refused(client.refresh_token, OAuth2Error, is_refusal("invalid_grant"))
 
 
+def certified(client, certificate):
+    """A client of the service with FAPI 2.0. What the library calls none sends the client_id, as tls_client_auth asks."""
+    return with_certificate(OAuth2Session(client, token_endpoint_auth_method="none"), certificate)
+
+
+def keyed_for_tls(certificate, **claims):
+    """private_key_jwt with a certificate, which the token is bound to. The library's own aud and lifetime do not fit."""
+    client = OAuth2Session("fapi-mtls", key("ES256"), token_endpoint_auth_method="private_key_jwt")
+    client.register_client_auth_method(PrivateKeyJWT(FAPI_ISSUER + "/token", alg="ES256", claims=claims))
+    return with_certificate(client, certificate)
+
+
+def works_for_fapi(name, certificate):
+    return works_with(certified(name, certificate), certificate)
+
+
+def works_with(client, certificate):
+    payload = fetch_for_fapi(client)()["access_token"].split(".")[1]
+    confirmation = json.loads(base64.urlsafe_b64decode(payload + "=="))["cnf"]
+    if confirmation != {"x5t#S256": thumbprint(certificate)}:
+        raise AssertionError(f"the token is bound to {confirmation}")
+    check_call(client.get(FAPI_API + "/"), client.client_id)
+    return client
+
+
+def fetch_for_fapi(client):
+    return lambda: client.fetch_token(FAPI_ISSUER + "/token", grant_type="client_credentials")
+
+
+def as_fapi_asks():
+    works_with(keyed_for_tls("tls-other", aud=FAPI_ISSUER, exp=int(time.time()) + 60), "tls-other")
+
+
+def stolen(certificate):
+    thief = works_for_fapi("fapi-subject", "tls-pki")
+    thief.cert = None
+    with_certificate(thief, certificate)
+    thief.close()  # and with it the connection that was opened with the right certificate
+    answer = thief.get(FAPI_API + "/")
+    if answer.status_code != 401 or 'error="invalid_token"' not in answer.headers["WWW-Authenticate"]:
+        raise AssertionError(f"the API says {answer.status_code} {answer.headers}")
+
+
 def is_refusal(code):
     return lambda error: error.error == code and bool(error.description)
 
@@ -155,7 +204,7 @@ def flows():
     return [
         ("client_secret_basic", lambda: works(basic)),
         ("client_secret_post", lambda: works(password("authlib-post", "client_secret_post"))),
-        ("client_secret_jwt", lambda: works(shared(file("state/shared.secret")))),
+        ("client_secret_jwt", lambda: works(shared(file("config-state/shared.secret")))),
         *[(f"private_key_jwt, {algorithm}", lambda algorithm=algorithm: works(keyed(algorithm))) for algorithm in KINDS],
         ("private_key_jwt, twice with one session", twice),
         ("scope and resource asked for", scope_and_resource),
@@ -176,6 +225,18 @@ def flows():
             asserting("stranger-es256").refresh_token, OAuth2Error, is_refusal("invalid_grant"))),
         ("an unknown scope is invalid_scope", lambda: refused(
             fetch(keyed("ES256", scope="stock.burn")), OAuthError, is_refusal("invalid_scope"))),
+        ("tls_client_auth, by the subject", lambda: works_for_fapi("fapi-subject", "tls-pki")),
+        ("tls_client_auth, by a DNS name", lambda: works_for_fapi("fapi-dns", "tls-pki")),
+        ("self_signed_tls_client_auth", lambda: works_for_fapi("fapi-self", "tls-self")),
+        ("private_key_jwt as FAPI 2.0 asks, and the token is bound to the certificate", as_fapi_asks),
+        ("private_key_jwt with its own aud and lifetime is invalid_client under FAPI 2.0", lambda: refused(
+            fetch_for_fapi(keyed_for_tls("tls-other")), OAuthError, is_refusal("invalid_client"))),
+        ("no certificate is invalid_client", lambda: refused(
+            fetch_for_fapi(certified("fapi-subject", None)), OAuthError, is_refusal("invalid_client"))),
+        ("the certificate of somebody else is invalid_client", lambda: refused(
+            fetch_for_fapi(certified("fapi-subject", "tls-other")), OAuthError, is_refusal("invalid_client"))),
+        ("a certificate-bound token is refused at the API without a certificate", lambda: stolen(None)),
+        ("a certificate-bound token is refused at the API with another certificate", lambda: stolen("tls-other")),
         ("an access token, by JWKS (RFC 9068)", verified),
         ("an access token for another API is refused", lambda: not_verified(audience="https://elsewhere.example")),
         ("an access token with a changed signature is refused", lambda: not_verified(changed)),

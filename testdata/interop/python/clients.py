@@ -4,9 +4,10 @@ import traceback
 
 import authlib_flows
 import google_flows
+import sender_flows
 from common import print_outcome
 
-for suite in authlib_flows, google_flows:
+for suite in authlib_flows, sender_flows, google_flows:
     for flow, attempt in suite.flows():
         try:
             attempt()

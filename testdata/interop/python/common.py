@@ -1,7 +1,10 @@
 """What the flows share: where everything is, as the runner says (see system.environment there), and how they end."""
 
+import base64
+import hashlib
 import json
 import os
+import ssl
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,6 +13,8 @@ import requests
 ISSUER = os.environ["INTEROP_ISSUER"]
 TOKEN_ENDPOINT = ISSUER + "/token"
 API = os.environ["INTEROP_API"]
+FAPI_ISSUER = os.environ["INTEROP_FAPI_ISSUER"]
+FAPI_API = os.environ["INTEROP_FAPI_API"]
 AWKWARD_CLIENT = os.environ["INTEROP_AWKWARD_CLIENT"]
 READ, WRITE = "stock.read", "stock.write"
 
@@ -20,6 +25,25 @@ def path(name):
 
 def file(name):
     return path(name).read_text()
+
+
+def session(certificate=None):
+    """Returns a session that trusts the servers over TLS, and shows the certificate of this name; none: it has none."""
+    return with_certificate(requests.Session(), certificate)
+
+
+def with_certificate(client, certificate):
+    client.trust_env = False  # REQUESTS_CA_BUNDLE, where it is set, would win over verify
+    client.verify = os.environ["INTEROP_FAPI_CA"]
+    if certificate:
+        client.cert = str(path(certificate + ".crt.pem")), str(path(certificate + ".pem"))
+    return client
+
+
+def thumbprint(certificate):
+    """Returns the x5t#S256 of a certificate (RFC 8705 §3.1)."""
+    digest = hashlib.sha256(ssl.PEM_cert_to_DER_cert(file(certificate + ".crt.pem"))).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
 
 
 def library(name):
