@@ -20,6 +20,8 @@ var (
 	issuer        = os.Getenv("INTEROP_ISSUER")
 	tokenEndpoint = issuer + "/token"
 	api           = os.Getenv("INTEROP_API")
+	fapiIssuer    = os.Getenv("INTEROP_FAPI_ISSUER")
+	fapiAPI       = os.Getenv("INTEROP_FAPI_API")
 	awkwardClient = os.Getenv("INTEROP_AWKWARD_CLIENT")
 )
 
@@ -40,7 +42,9 @@ func main() {
 	defer cancel()
 	output := json.NewEncoder(os.Stdout)
 	output.SetEscapeHTML(false)
-	for _, flows := range [][]flow{clientCredentials(), clientAssertions(), googleFlows(), ownAssertions(), verification()} {
+	for _, flows := range [][]flow{
+		clientCredentials(), clientAssertions(), googleFlows(), ownAssertions(), verification(), dpopFlows(), mutualTLS(),
+	} {
 		for _, f := range flows {
 			outcome := map[string]string{"library": f.library + " " + version(f.library), "flow": f.name, "error": ""}
 			if err := f.try(ctx); err != nil {
@@ -68,14 +72,22 @@ func version(module string) string {
 func file(name string) []byte {
 	content, err := os.ReadFile(filepath.Join(os.Getenv("INTEROP_KEYS"), filepath.FromSlash(name)))
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		fatal(err)
 	}
 	return content
 }
 
+func fatal(err error) {
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
 // call calls the protected API with a client that puts a token into the request, and checks on whose behalf it came.
 func call(client *http.Client, method, subject string) error {
+	return callAt(api, client, method, subject)
+}
+
+func callAt(api string, client *http.Client, method, subject string) error {
 	request, err := http.NewRequest(method, api+"/", http.NoBody)
 	if err != nil {
 		return err
