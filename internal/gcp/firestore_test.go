@@ -22,7 +22,7 @@ import (
 func TestReplayStore_is_a_Store(t *testing.T) {
 	host := firestoreEmulator(t)
 	replaytest.TestStore(t, func(t *testing.T, now func() time.Time) replay.Store {
-		return newStore(t, host, newDatabase(), now)
+		return newPatientStore(t, host, newDatabase(), now)
 	})
 }
 
@@ -200,7 +200,7 @@ func TestReplayStore_keeps_the_uses_of_issuers_apart_that_share_a_database(t *te
 func TestR1_of_a_hundred_simultaneous_uses_in_three_instances_exactly_one_wins(t *testing.T) {
 	host, database := firestoreEmulator(t), newDatabase()
 	stores := []*gcp.ReplayStore{
-		newStore(t, host, database, atMoment), newStore(t, host, database, atMoment), newStore(t, host, database, atMoment),
+		newPatientStore(t, host, database, atMoment), newPatientStore(t, host, database, atMoment), newPatientStore(t, host, database, atMoment),
 	}
 	for round := range 5 {
 		shared := useOf(fmt.Sprint("shared ", round))

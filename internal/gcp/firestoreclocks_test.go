@@ -77,7 +77,7 @@ func TestR1_of_a_hundred_simultaneous_uses_in_the_place_of_an_expired_one_exactl
 	host, database := firestoreEmulator(t), newDatabase()
 	var stores []*gcp.ReplayStore
 	for _, offset := range []time.Duration{0, 30 * time.Second, -30 * time.Second} {
-		stores = append(stores, newStore(t, host, database, func() time.Time { return moment.Add(offset) }))
+		stores = append(stores, newPatientStore(t, host, database, func() time.Time { return moment.Add(offset) }))
 	}
 	for round := range 3 {
 		one, two := reuses(t, database, fmt.Sprint("one ", round)), reuses(t, database, fmt.Sprint("two ", round))
@@ -129,7 +129,7 @@ func TestR1_instances_whose_clocks_differ_let_a_use_pass_once(t *testing.T) {
 	now := moment
 	var stores []*gcp.ReplayStore
 	for _, offset := range []time.Duration{0, 30 * time.Second, -30 * time.Second} {
-		stores = append(stores, newStore(t, host, database, func() time.Time { return now.Add(offset) }))
+		stores = append(stores, newPatientStore(t, host, database, func() time.Time { return now.Add(offset) }))
 	}
 	end := useOf("").Until
 	for first := range stores {
@@ -185,7 +185,7 @@ func newClockWorld(t *testing.T, seed uint64) *clockWorld {
 	host, raw := firestoreEmulator(t), rawFirestore(t)
 	for range 3 {
 		offset := w.between(-30*time.Second, 30*time.Second)
-		w.stores = append(w.stores, newStore(t, host, w.database, func() time.Time { return w.now.Add(offset) }))
+		w.stores = append(w.stores, newPatientStore(t, host, w.database, func() time.Time { return w.now.Add(offset) }))
 	}
 	googles := w.between(-50*time.Minute, 50*time.Minute)
 	w.forget = func() { forgetUses(t, raw, w.database, w.now.Add(googles)) }

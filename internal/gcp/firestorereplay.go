@@ -15,11 +15,6 @@ import (
 )
 
 const (
-	// useTimeout is how long one use may take, everything included. Firestore answers within a few dozen milliseconds.
-	// It has to be longer than the two seconds after which the kernel gives up a connection whose other end is gone
-	// without a word (connectionOptions), so that an instance that slept has time for a new one.
-	useTimeout = 3 * time.Second
-
 	// startTimeout is for what Start does, which nobody waits for.
 	startTimeout = 10 * time.Second
 
@@ -103,7 +98,7 @@ func (s *ReplayStore) Use(ctx context.Context, uses []replay.Use) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, useTimeout)
+	ctx, cancel := context.WithTimeout(ctx, s.firestore.patience)
 	defer cancel()
 	if c.client, err = s.firestore.clients.get(ctx); err != nil {
 		return &callError{doing: "connecting to remember uses in", name: s.database, cause: err}
