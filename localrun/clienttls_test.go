@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net/http"
@@ -146,7 +147,9 @@ func TestCertificateOfAnotherIssuerIsShownToo(t *testing.T) {
 		shown = r.TLS.PeerCertificates[0].Subject.CommonName
 	}))
 	server.TLS = serverTLS(own.server.forTLS())
-	server.TLS.ClientAuth, server.TLS.ClientCAs = tls.RequireAnyClientCert, own.roots
+	named := x509.NewCertPool()
+	named.AddCert(own.ledger.certificate) // which has issued nothing
+	server.TLS.ClientAuth, server.TLS.ClientCAs = tls.RequireAnyClientCert, named
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	certificate := stranger.ledger.forTLS()

@@ -25,6 +25,7 @@ func TestConformanceConfigurationWorksInEveryVariant(t *testing.T) {
 			t.Run("token in the query", func(t *testing.T) { p.inQuery(t, token) })
 			t.Run("nothing to bind it to", func(t *testing.T) { p.unbound(t) })
 			t.Run("client authentication", func(t *testing.T) { p.unauthenticated(t) })
+			t.Run("proof of another kind", func(t *testing.T) { p.weaklyProved(t, scheme, token) })
 			t.Run("stolen", func(t *testing.T) { p.stolen(t, token) })
 		})
 	}
@@ -122,6 +123,21 @@ func (p *player) unauthenticated(t *testing.T) {
 		if answer := p.ask(t, p.one, form); answer.status != http.StatusUnauthorized || answer.code() != "invalid_client" {
 			t.Errorf("%s: %d %s", name, answer.status, answer.body)
 		}
+	}
+}
+
+// weaklyProved sends proofs by the right key, signed as the profile does not have it.
+func (p *player) weaklyProved(t *testing.T, scheme, token string) {
+	if p.binding != "dpop" || p.one.prover.Algorithm() != jose.PS256 {
+		return
+	}
+	weak := p.one
+	weak.prover = withAlgorithm(t, p.one.prover, jose.RS256)
+	if answer := p.ask(t, weak, p.form(t, weak, nil)); answer.status != http.StatusBadRequest || answer.code() != "invalid_dpop_proof" {
+		t.Errorf("at the token endpoint: %d %s", answer.status, answer.body)
+	}
+	if answer := p.call(t, weak, scheme, token); answer.status != http.StatusUnauthorized {
+		t.Errorf("at the API: %d %s", answer.status, answer.body)
 	}
 }
 
