@@ -16,7 +16,7 @@ func TestD4_challenges_are_of_the_schemes_that_the_API_takes(t *testing.T) {
 	strict := newClient(t, few, func(c *resource.Config) { c.RequireDPoP = true })
 	const (
 		bearer  = `Bearer realm="https://invoices.example.com"`
-		algs    = `algs="ES256 EdDSA PS256"`
+		algs    = `algs="ES256 EdDSA Ed25519 PS256"`
 		needed  = "this API needs an access token: Authorization: "
 		invalid = `error="invalid_token"`
 		request = `error="invalid_request"`

@@ -18,7 +18,7 @@ func TestD3_an_API_can_ask_for_nonces(t *testing.T) {
 		t.Fatalf("got %d %v", first.StatusCode, first.Header)
 	}
 	// The conformance suite looks for a value that begins with DPoP and a space, in this case.
-	const want = `DPoP error="use_dpop_nonce", algs="ES256 ES384 ES512 EdDSA PS256 PS384 PS512 RS256 RS384 RS512"`
+	const want = `DPoP error="use_dpop_nonce", algs="ES256 ES384 ES512 EdDSA Ed25519 PS256 PS384 PS512 RS256 RS384 RS512"`
 	if got := first.Header.Get("WWW-Authenticate"); got != want {
 		t.Errorf("challenge %q", got)
 	}

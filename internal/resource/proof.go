@@ -82,9 +82,9 @@ func readURL(text string) (string, error) {
 
 // algs returns the algorithms of proofs as a challenge has them.
 func (p *proofs) algs() string {
-	names := make([]string, len(p.algorithms))
-	for i, algorithm := range p.algorithms {
-		names[i] = string(algorithm)
+	var names []string
+	for _, algorithm := range p.algorithms {
+		names = append(names, algorithm.Names()...)
 	}
 	return strings.Join(names, " ")
 }

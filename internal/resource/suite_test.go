@@ -105,7 +105,7 @@ func TestD4_an_API_can_take_fewer_algorithms(t *testing.T) {
 		}
 	}
 	c.judge(t, allow("PS256", by(jose.PS256)), deny("invalid_dpop_proof", "RS256", by(jose.RS256)))
-	const want = `DPoP error="invalid_dpop_proof", algs="ES256 EdDSA PS256"`
+	const want = `DPoP error="invalid_dpop_proof", algs="ES256 EdDSA Ed25519 PS256"`
 	if got := c.send(t, by(jose.RS256)).Header.Get("WWW-Authenticate"); got != want {
 		t.Errorf("got %q", got)
 	}

@@ -107,6 +107,7 @@ func (b *builder) issuers(trusted trusts, allowed rules) {
 		trust.Disabled = issuer.Disabled
 		trust.Client = needs[issuer.Client]
 		trust.Algorithms = b.algorithms(config.Client{})
+		b.examineKeys(issuer.Keys, keys, trust.Algorithms)
 		trust.Subject = assertion.SubjectRequired
 		if issuer.Assertion.SubjectFromIssuer {
 			trust.Subject = assertion.SubjectMayBeAbsent
