@@ -39,7 +39,7 @@ type Document struct {
 // rendering is a document and how long it may be handed out as it is.
 type rendering struct {
 	document  Document
-	histories []*history // what it was made of
+	histories []*history[jose.SigningKey] // what it was made of
 	kids      []string
 	until     time.Time
 }
@@ -48,7 +48,7 @@ type rendering struct {
 // until something changes. Where one ring cannot be loaded there is no document: a set that lacks its keys would be
 // kept, and every token that it signs be refused.
 func (s *Set) Document(ctx context.Context) (*Document, error) {
-	var some [4]*history
+	var some [4]*history[jose.SigningKey]
 	histories := some[:0]
 	for _, ring := range s.rings {
 		found, err := ring.look(ctx)
@@ -71,12 +71,13 @@ func (s *Set) Document(ctx context.Context) (*Document, error) {
 }
 
 // render makes the document of now. The bytes of the last one serve again where the keys are the same.
-func (s *Set) render(histories []*history, now time.Time, last *rendering) (*rendering, error) {
+func (s *Set) render(histories []*history[jose.SigningKey], now time.Time, last *rendering) (*rendering, error) {
 	next := &rendering{histories: slices.Clone(histories)}
 	var public jose.KeySet
 	for i, found := range histories {
-		for _, member := range s.rings[i].config.Timing.published(found.members, now) {
-			key := member.key.Verification()
+		published := s.rings[i].config.Timing.published(found.members, now)
+		for _, signing := range found.keys[len(found.keys)-len(published):] {
+			key := signing.Verification()
 			if slices.Contains(next.kids, key.ID()) {
 				continue // two versions hold the same key: verifiers would take a kid that is there twice for none
 			}
@@ -101,7 +102,7 @@ func (s *Set) render(histories []*history, now time.Time, last *rendering) (*ren
 // maxAge returns how long a document of now may be kept, and until when that answer holds. A document is kept neither
 // past the next change nor past the moment at which an instance that cannot load its keys again may lack one that signs
 // elsewhere.
-func (s *Set) maxAge(histories []*history, now time.Time) (age time.Duration, until time.Time) {
+func (s *Set) maxAge(histories []*history[jose.SigningKey], now time.Time) (age time.Duration, until time.Time) {
 	age, until = s.rings[0].config.Timing.MaxAge, now.Add(time.Hour)
 	for i, found := range histories {
 		timing := s.rings[i].config.Timing

@@ -1,4 +1,5 @@
-// Package keys holds our own signing keys: the rings, and the JWK Set that APIs verify with (RFC 7517, protocol J1, J2).
+// Package keys holds our own keys: the rings that sign, the JWK Set that APIs verify with (RFC 7517, protocol J1, J2),
+// and the ring that seals opaque tokens (protocol W3).
 //
 // The version history of one secret, or of one Cloud KMS key, is a ring. Which key signs and which are public follows
 // from the versions' create times and states alone, so that every instance comes to the same answer without talking to
@@ -20,18 +21,22 @@ import (
 	"example.com/countersign/internal/refresh"
 )
 
-// Config is what a ring is made of. All fields are required.
+// Config is what a ring is made of. All fields are required, but that exactly one of Algorithm and Sealing is set.
 type Config struct {
 	Source    Source
-	Algorithm jose.Algorithm // of every key; a version with another one is skipped
+	Algorithm jose.Algorithm // of every key that signs; a version with another one is skipped
+	Sealing   bool           // the keys seal opaque tokens, by the same clock as if they signed
 	Timing    Timing
 	Now       func() time.Time
 	Log       *slog.Logger // told of versions that cannot be used, and once a minute of loads that fail
 }
 
 func (c Config) check() error {
-	if c.Source == nil || c.Now == nil || c.Log == nil || !c.Algorithm.Known() || c.Algorithm.Symmetric() {
-		return errors.New("keys: a source, an algorithm of public keys, a clock and a log are required")
+	if c.Source == nil || c.Now == nil || c.Log == nil {
+		return errors.New("keys: a source, a clock and a log are required")
+	}
+	if signs := c.Algorithm.Known() && !c.Algorithm.Symmetric(); signs == c.Sealing || c.Sealing && c.Algorithm != "" {
+		return errors.New("keys: either keys seal, or they have an algorithm of public keys")
 	}
 	if c.Timing.MaxAge <= 0 || c.Timing.Refresh <= 0 || c.Timing.TokenLifetime <= 0 || c.Timing.Skew < 0 {
 		return errors.New("keys: the timing needs a max-age, a refresh interval, a token lifetime, and a skew of at least 0 s")
@@ -39,14 +44,46 @@ func (c Config) check() error {
 	return nil
 }
 
-func (c Config) reader() *reader {
-	return &reader{source: c.Source, algorithm: c.Algorithm, timing: c.Timing, now: c.Now, log: c.Log}
+// kind is what its keys are called.
+func (c Config) kind() string {
+	if c.Sealing {
+		return "sealing"
+	}
+	return "signing"
 }
 
-// Ring is the signing keys of one history. It is safe for concurrent use.
-type Ring struct {
+// signing parses a version of a ring that signs.
+func (c Config) signing(version Version) (jose.SigningKey, error) {
+	if version.Signer != nil {
+		return jose.NewSigningKey(version.Signer, c.Algorithm)
+	}
+	return jose.ParseSigningKey(version.Payload, c.Algorithm)
+}
+
+func newReader[K key](c Config, parse func(Version) (K, error)) *reader[K] {
+	return &reader[K]{source: c.Source, parse: parse, kind: c.kind(), timing: c.Timing, now: c.Now, log: c.Log}
+}
+
+// look returns what looks at the source, for those who need no key of it.
+func (c Config) look() func(context.Context) (*timeline, error) {
+	if c.Sealing {
+		return newReader(c, sealing).look
+	}
+	return newReader(c, c.signing).look
+}
+
+func (r *reader[K]) look(ctx context.Context) (*timeline, error) {
+	found, err := r.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &found.timeline, nil
+}
+
+// ring is what all rings have in common, whatever their keys do.
+type ring[K key] struct {
 	config  Config
-	history *refresh.Value[*history]
+	history *refresh.Value[*history[K]]
 }
 
 // Bounds on loading.
@@ -56,15 +93,13 @@ const (
 	retryAfter  = 2 * time.Second
 )
 
-// NewRing returns a ring that has not been loaded.
-func NewRing(config Config) (*Ring, error) {
+func newRing[K key](config Config, parse func(Version) (K, error)) (made ring[K], err error) {
 	if err := config.check(); err != nil {
-		return nil, err
+		return made, err
 	}
-	ring := &Ring{config: config}
-	var err error
-	ring.history, err = refresh.New(refresh.Config[*history]{
-		Load:     config.reader().read,
+	made.config = config
+	made.history, err = refresh.New(refresh.Config[*history[K]]{
+		Load:     newReader(config, parse).read,
 		Fresh:    config.Timing.Refresh,
 		Stale:    config.Timing.valid(),
 		Patience: patience,
@@ -72,15 +107,15 @@ func NewRing(config Config) (*Ring, error) {
 		Retry:    min(retryAfter, config.Timing.Refresh),
 		Now:      config.Now,
 		Failed: func(err error) {
-			config.Log.Error("signing keys could not be loaded; the last good ones serve on while they are valid",
+			config.Log.Error(config.kind()+" keys could not be loaded; the last good ones serve on while they are valid",
 				"error", err.Error(), "valid_seconds", config.Timing.valid().Seconds())
 		},
 	})
-	return ring, err
+	return made, err
 }
 
 // Start begins to load and does not wait.
-func (r *Ring) Start() { r.history.Start() }
+func (r *ring[K]) Start() { r.history.Start() }
 
 // ErrNoKey says that the ring is loaded and has no key that can sign.
 var ErrNoKey = errors.New("no enabled version holds a usable key")
@@ -94,35 +129,50 @@ func (e *NotYetError) Error() string {
 	return "the only usable keys are too new for every verifier to know them; the first may sign at " + e.At.UTC().Format(time.RFC3339)
 }
 
-// SigningKey returns the key that signs now. The error is that of loading, [ErrNoKey] or a [NotYetError].
-func (r *Ring) SigningKey(ctx context.Context) (jose.SigningKey, error) {
+// current returns the key that signs or seals now. The error is that of loading, [ErrNoKey] or a [NotYetError].
+func (r *ring[K]) current(ctx context.Context) (K, error) {
+	var none K
 	found, err := r.look(ctx)
 	if err != nil {
-		return jose.SigningKey{}, err
+		return none, err
 	}
-	return found.signingKey(r.config.Now())
-}
-
-func (h *history) signingKey(now time.Time) (jose.SigningKey, error) {
-	if len(h.members) == 0 {
-		return jose.SigningKey{}, ErrNoKey
+	if len(found.members) == 0 {
+		return none, ErrNoKey
 	}
-	current, found := signing(h.members, now)
-	if !found {
-		return jose.SigningKey{}, &NotYetError{h.members[0].signs}
+	index, may := signing(found.members, r.config.Now())
+	if !may {
+		return none, &NotYetError{found.members[0].signs}
 	}
-	return h.members[current].key, nil
+	return found.keys[index], nil
 }
 
 // look returns the history as it is known. Where that has no key it is not used for as long as one that has: a first
 // key signs at once, and the instances that do not know it yet must learn of it.
-func (r *Ring) look(ctx context.Context) (*history, error) {
+func (r *ring[K]) look(ctx context.Context) (*history[K], error) {
 	found, err := r.history.Get(ctx)
 	if err == nil && len(found.members) == 0 {
 		found, err = r.history.Reload(ctx, min(retryAfter, r.config.Timing.Refresh))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("loading signing keys: %w", err)
+		return nil, fmt.Errorf("loading %s keys: %w", r.config.kind(), err)
 	}
 	return found, nil
 }
+
+// Ring is the signing keys of one history. It is safe for concurrent use.
+type Ring struct{ ring[jose.SigningKey] }
+
+// NewRing returns a ring that has not been loaded.
+func NewRing(config Config) (*Ring, error) {
+	if config.Sealing {
+		return nil, errors.New("keys: a ring that signs does not seal")
+	}
+	made, err := newRing(config, config.signing)
+	if err != nil {
+		return nil, err
+	}
+	return &Ring{made}, nil
+}
+
+// SigningKey returns the key that signs now. The error is that of loading, [ErrNoKey] or a [NotYetError].
+func (r *Ring) SigningKey(ctx context.Context) (jose.SigningKey, error) { return r.current(ctx) }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/seal"
 )
 
 // keptDisabled is how long a disabled version is kept before its key is destroyed: long enough to notice that it was
@@ -37,16 +38,16 @@ func Rotate(ctx context.Context, config Config, asked time.Time) (Rotation, erro
 	if err := config.check(); err != nil {
 		return done, err
 	}
-	reader := config.reader()
-	found, err := reader.read(ctx)
+	look := config.look()
+	found, err := look(ctx)
 	if err != nil {
 		return done, err
 	}
 	if !slices.ContainsFunc(found.versions, func(v Version) bool { return !v.Created.Before(asked) }) {
-		if done.Added, err = add(ctx, keeper, config.Algorithm); err != nil {
+		if done.Added, err = add(ctx, keeper, config); err != nil {
 			return done, err
 		}
-		if found, err = reader.read(ctx); err != nil {
+		if found, err = look(ctx); err != nil {
 			return done, err
 		}
 		if others := found.addedBefore(done.Added, asked); others {
@@ -58,9 +59,12 @@ func Rotate(ctx context.Context, config Config, asked time.Time) (Rotation, erro
 	return done, err
 }
 
-func add(ctx context.Context, keeper Keeper, algorithm jose.Algorithm) (string, error) {
+func add(ctx context.Context, keeper Keeper, config Config) (string, error) {
 	id, err := keeper.Add(ctx, func() ([]byte, error) {
-		key, err := jose.GenerateSigningKey(algorithm)
+		if config.Sealing {
+			return seal.NewKeyMaterial(), nil
+		}
+		key, err := jose.GenerateSigningKey(config.Algorithm)
 		if err != nil {
 			return nil, err
 		}
@@ -73,8 +77,8 @@ func add(ctx context.Context, keeper Keeper, algorithm jose.Algorithm) (string, 
 }
 
 // addedBefore reports whether another version than id was created since asked, and before it.
-func (h *history) addedBefore(id string, asked time.Time) bool {
-	for _, version := range h.versions {
+func (t *timeline) addedBefore(id string, asked time.Time) bool {
+	for _, version := range t.versions {
 		if version.ID == id {
 			return false
 		}
@@ -97,7 +101,7 @@ func withdraw(ctx context.Context, keeper Keeper, id string) error {
 }
 
 // tidy disables and destroys what is out of use. Nothing is where no version signs: then nobody can tell what is.
-func (t Timing) tidy(ctx context.Context, keeper Keeper, found *history, now time.Time, done *Rotation) error {
+func (t Timing) tidy(ctx context.Context, keeper Keeper, found *timeline, now time.Time, done *Rotation) error {
 	current, signs := signing(found.members, now)
 	if !signs {
 		return nil

@@ -1,10 +1,6 @@
 package keys
 
-import (
-	"time"
-
-	"example.com/countersign/internal/jose"
-)
+import "time"
 
 // Timing is the clock of a ring. Everything that a ring does follows from it, from the create times of the versions and
 // from which of them are enabled, so that instances agree without talking to each other (protocol J2).
@@ -29,9 +25,9 @@ func (t Timing) retirement() time.Duration { return t.TokenLifetime + 2*t.Skew }
 
 // member is an enabled version whose key can be used.
 type member struct {
-	version Version // without its payload
-	key     jose.SigningKey
-	signs   time.Time // from when on it may sign
+	version Version   // without its payload
+	keyID   string    // the name of its key
+	signs   time.Time // from when on it may sign, or seal
 }
 
 // signing returns which member signs now: the newest that may. It reports false where none may yet. The members are in

@@ -36,14 +36,14 @@ func Status(ctx context.Context, config Config) ([]Standing, error) {
 	if err := config.check(); err != nil {
 		return nil, err
 	}
-	found, err := config.reader().read(ctx)
+	found, err := config.look()(ctx)
 	if err != nil {
 		return nil, err
 	}
 	return config.Timing.standings(found, config.Now()), nil
 }
 
-func (t Timing) standings(found *history, now time.Time) []Standing {
+func (t Timing) standings(found *timeline, now time.Time) []Standing {
 	standings := make([]Standing, 0, len(found.versions))
 	for _, version := range found.versions {
 		standing := Standing{ID: version.ID, Created: version.Created, State: version.State, Phase: Withdrawn}
@@ -52,7 +52,7 @@ func (t Timing) standings(found *history, now time.Time) []Standing {
 		}
 		index := slices.IndexFunc(found.members, func(m member) bool { return m.version.ID == version.ID })
 		if index >= 0 {
-			standing.KeyID = found.members[index].key.ID()
+			standing.KeyID = found.members[index].keyID
 			standing.Phase, standing.Until = t.phase(found.members, index, now)
 		}
 		standings = append(standings, standing)
