@@ -27,12 +27,13 @@ var imports = map[string]string{
 	"refresh":          "",
 	"replay":           "",
 	"mutualtls":        "",
+	"seal":             "",
 	"gcp/loopback":     "",
 	"gcp/localsecrets": "gcp/loopback",
 	"gcp/localkms":     "gcp/loopback",
 
 	// Keys: our own, other people's, and where they are kept.
-	"keys":             "jose refresh",
+	"keys":             "jose refresh seal",
 	"trust":            "jose refresh",
 	"trust/federation": "jose",
 	"gcp":              "keys replay",
@@ -57,7 +58,7 @@ var imports = map[string]string{
 	"difference": "config jose server",
 
 	// Who puts the parts together.
-	"service":  "assertion client config dpop grant jose keys mutualtls oauth policy refresh replay sender server token trust trust/federation",
+	"service":  "assertion client config dpop grant jose keys mutualtls oauth policy refresh replay seal sender server token trust trust/federation",
 	".":        "gcp keys replay server service trust",
 	"localrun": ". assertion config difference dpop gcp gcp/localsecrets jose keys mutualtls oauth replay resource server service trace trust",
 

@@ -93,7 +93,7 @@ func readNotice(delivered event.Event) (notice, error) {
 }
 
 // errForeignSecret says that a notice is about a secret that is none of ours.
-var errForeignSecret = errors.New("the configuration has no signing keys in this secret")
+var errForeignSecret = errors.New("the configuration has no keys of ours in this secret")
 
 // ringOf returns the ring that is in a secret, for a rotation. Notices name the project by its number, where the
 // configuration may have its ID: what Secret Manager itself calls the secrets of the configuration decides.
@@ -102,7 +102,7 @@ func (d *deployed) ringOf(ctx context.Context, secret string) (keys.Config, erro
 	if err != nil {
 		return keys.Config{}, err
 	}
-	for _, ring := range current.Configuration.SigningKeys.Rings() {
+	for _, ring := range current.Configuration.KeyRings() {
 		if ring.Secret == "" || lastSegment(ring.Secret) != lastSegment(secret) {
 			continue
 		}

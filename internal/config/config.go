@@ -22,6 +22,7 @@ type Config struct {
 	Issuer          string        // issuer identifier, https (http only on a loopback host), no query or fragment (RFC 8414 §2)
 	SigningKeys     SigningKeys   // the rings of our own keys, which sign access tokens
 	AccessTokens    AccessTokens  // what holds for every access token unless a rule or resource says otherwise
+	OpaqueTokens    OpaqueTokens  // the keys of tokens that nobody else can read; its zero value: there are none
 	ClockSkew       time.Duration // the clock difference that is forgiven; 10 s unless set, 60 s at most
 	Profile         string        // ProfileFAPI2, or empty: that holds for every client
 	Replay          Replay        // where what was used once is remembered
@@ -56,6 +57,15 @@ type KeyRing struct {
 	PublishOnly bool   // its public keys are in the JWKS, and nothing is signed with it; never at the first ring
 }
 
+// KeyRings returns all rings of our own keys: those that sign, the first one first, and that of opaque tokens.
+func (c *Config) KeyRings() []KeyRing {
+	rings := c.SigningKeys.Rings()
+	if c.OpaqueTokens.Secret != "" {
+		rings = append(rings, c.OpaqueTokens.Ring())
+	}
+	return rings
+}
+
 // AccessTokens are the defaults for issued tokens.
 type AccessTokens struct {
 	Lifetime time.Duration // 10 m unless set
@@ -77,12 +87,13 @@ type Resource struct {
 	MTLSRequired bool                // mtls: required — this API takes only tokens that are bound to a certificate
 }
 
-// ResourceAccessToken is the explicit exception for an API that needs another algorithm than the first ring's, or that
-// can only verify shared-secret tokens (protocol W2).
+// ResourceAccessToken is the explicit exception for an API that needs another algorithm than the first ring's, that can
+// only verify shared-secret tokens (protocol W2), or whose tokens nobody is to read (protocol W3).
 type ResourceAccessToken struct {
 	At           Position
 	Algorithm    string // that of a ring that signs, or HS256, HS384, HS512; empty: that of the first ring
 	SharedSecret string // projects/P/secrets/S, set exactly where Algorithm is HS256, HS384 or HS512
+	Opaque       bool   // format: opaque — sealed with OpaqueTokens, which there are then, and with no algorithm of its own
 }
 
 // The ways a client can authenticate (RFC 6749 §2.3, OpenID Connect Core §9, RFC 8705 §2).

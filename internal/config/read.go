@@ -41,6 +41,7 @@ func readConfig(v value) *Config {
 		Issuer:          issuer.issuer(),
 		SigningKeys:     rings.signingKeys(m.required("signing_keys")),
 		AccessTokens:    readAccessTokens(m.optional("access_tokens")),
+		OpaqueTokens:    readOpaqueTokens(m.optional("opaque_tokens"), rings),
 		ClockSkew:       m.optional("clock_skew").duration(defaultClockSkew, 0, maxClockSkew),
 		Profile:         profile,
 		Replay:          readReplay(m.optional("replay")),
@@ -53,6 +54,7 @@ func readConfig(v value) *Config {
 	ids := register{}
 	c.Resources = list(m.required("resources"), func(v value) Resource { return readResource(v, ids, rings, certificates) })
 	rings.warnOfIdle(c)
+	rings.warnOfIdleOpaque(c)
 
 	parties := partyReader{
 		us: c.Issuer, profile: profile, names: register{}, rings: rings, certificates: certificates, rules: newRuleReader(c),

@@ -22,22 +22,26 @@ func readResource(v value, ids register, rings *ringReader, certificates *certif
 	return r
 }
 
-// readResourceAccessToken reads the exceptions of protocol W2. An HMAC algorithm goes with a secret of its own: one
+// readResourceAccessToken reads the exceptions of protocol W2 and W3. An HMAC algorithm goes with a secret of its own: one
 // without would sign with somebody else's. Every other algorithm goes with one of our rings.
 func readResourceAccessToken(v value, rings *ringReader) ResourceAccessToken {
 	m := v.mapping()
 	defer m.refuseOthers()
-	algorithm := m.required("algorithm")
+	m.exactlyOne("algorithm", "format")
+	algorithm := m.optional("algorithm")
 	t := ResourceAccessToken{
 		At:           m.at(),
 		Algorithm:    algorithm.oneOf("", algorithms()...),
 		SharedSecret: m.optional("shared_secret").secretName(),
+		Opaque:       rings.readFormat(m.optional("format")),
 	}
 	rings.refuseShared(m.place("shared_secret"), t.SharedSecret)
 	if m.has("shared_secret") {
 		v.warn("has a shared secret: whoever can verify such a token can also make one; let the API read the JWKS if it can")
 	}
 	switch {
+	case m.has("format"):
+		m.forbid("shared_secret", "opaque tokens are sealed with the keys in opaque_tokens")
 	case t.Algorithm == "": // A fault has been reported.
 	case slices.Contains(macAlgorithms(), t.Algorithm):
 		m.need("shared_secret", "%s has no other key", t.Algorithm)

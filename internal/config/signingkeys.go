@@ -25,6 +25,7 @@ type ringReader struct {
 	secrets, directories, kmsKeys register // where the keys of a ring are; folders by their shortest name
 	signers                       register // the rings that sign, by their algorithm
 	private                       register // secrets that are neither keys of ours nor shared
+	opaque                        value    // the section with the keys of opaque tokens
 	profile                       string   // of the whole server
 	unread                        bool     // a ring may sign with an algorithm that could not be read
 }

@@ -36,24 +36,33 @@ func (c *comparison) resources() {
 // scopes writes a scope as its parameter has it (RFC 6749 §3.3).
 func scopes(tokens []string) string { return strings.Join(tokens, " ") }
 
-// tokens compares what the tokens of a resource are signed with. Where it is the first ring in both documents, that has
-// been compared.
+// tokens compares what the tokens of a resource are signed or sealed with. Where it is the first ring in both documents,
+// that has been compared.
 func (c *comparison) tokens(at place, before, after config.ResourceAccessToken) {
-	if before.Algorithm == "" && after.Algorithm == "" {
+	if before == (config.ResourceAccessToken{At: before.At}) && after == (config.ResourceAccessToken{At: after.At}) {
 		return
 	}
 	why := "another key signs its tokens"
-	if after.SharedSecret != "" {
+	switch {
+	case after.SharedSecret != "":
 		why = "whoever has the secret can make its tokens, and those who verify them have it" // protocol W2
-	}
-	signedWith := func(tokens config.ResourceAccessToken, first config.SigningKeys) string {
-		algorithm := cmp.Or(tokens.Algorithm, first.Algorithm)
-		if tokens.SharedSecret != "" {
-			return algorithm + " with " + tokens.SharedSecret
-		}
-		return algorithm
+	case before.Opaque && !after.Opaque:
+		why = "whoever gets hold of its tokens can read them" // protocol W3
 	}
 	c.value(at.within("", before.At, after.At), "access_tokens",
-		signedWith(before, c.before.Configuration.SigningKeys), signedWith(after, c.after.Configuration.SigningKeys),
-		after.SharedSecret != "" || before.SharedSecret == "", why)
+		madeWith(before, c.before.Configuration.SigningKeys), madeWith(after, c.after.Configuration.SigningKeys),
+		after.SharedSecret != "" || before.SharedSecret == "" && !after.Opaque, why)
+}
+
+// madeWith says how the tokens of a resource are signed, where the first ring is this one.
+func madeWith(tokens config.ResourceAccessToken, first config.SigningKeys) string {
+	algorithm := cmp.Or(tokens.Algorithm, first.Algorithm)
+	switch {
+	case tokens.Opaque:
+		return config.OpaqueFormat
+	case tokens.SharedSecret != "":
+		return algorithm + " with " + tokens.SharedSecret
+	default:
+		return algorithm
+	}
 }

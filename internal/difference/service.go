@@ -19,6 +19,9 @@ func (c *comparison) service() {
 	at = place{kind: Service}
 	c.longer(at, "access_tokens.lifetime", before.AccessTokens.Lifetime, after.AccessTokens.Lifetime,
 		"tokens live longer by every rule that states no lifetime")
+	c.value(at.within("", before.OpaqueTokens.At, after.OpaqueTokens.At), "opaque_tokens.secret",
+		before.OpaqueTokens.Secret, after.OpaqueTokens.Secret, after.OpaqueTokens.Secret != "",
+		"whoever has the secret can read and make opaque tokens")
 	c.longer(at, "clock_skew", before.ClockSkew, after.ClockSkew, "assertions are accepted for longer")
 	c.value(at, "profile", before.Profile, after.Profile, after.Profile == "",
 		"clients are no longer held to the profile, and need no tokens that are bound")

@@ -26,9 +26,14 @@ var ErrInactive = errors.New("this is not an active access token of this server"
 type Config struct {
 	Issuer  string                                     // iss
 	Keys    func(context.Context) (jose.KeySet, error) // the keys that may have signed; the error says that they could not be had
+	Open    Open                                       // opens sealed tokens; nil: there are none
 	Now     func() time.Time
 	Stopped []Stop // whether a token has been taken back; none: tokens are not
 }
+
+// Open returns the claims of a sealed token (package seal), as JSON, and reports whether text is one that we have sealed.
+// The error says that it could not be decided.
+type Open func(ctx context.Context, text string) (claims []byte, opened bool, err error)
 
 // Stop reports whether a token has been taken back. The error says that it could not be decided.
 type Stop func(context.Context, Token) (bool, error)
@@ -85,8 +90,27 @@ func (v *Verifier) Verify(ctx context.Context, text string) (Token, error) {
 	return token, nil
 }
 
-// claims returns what we have signed (RFC 9068 §4: the type first, so that no other JWT passes for an access token).
+// claims returns what we have sealed or signed.
 func (v *Verifier) claims(ctx context.Context, text string) (jose.Claims, error) {
+	if v.config.Open == nil {
+		return v.signed(ctx, text)
+	}
+	sealed, opened, err := v.config.Open(ctx, text)
+	if err != nil {
+		return jose.Claims{}, fmt.Errorf("opening a sealed token: %w", err)
+	}
+	if !opened {
+		return v.signed(ctx, text)
+	}
+	claims, err := jose.ParseClaims(sealed)
+	if err != nil {
+		return jose.Claims{}, inactive(err.Error())
+	}
+	return claims, nil
+}
+
+// signed returns what we have signed (RFC 9068 §4: the type first, so that no other JWT passes for an access token).
+func (v *Verifier) signed(ctx context.Context, text string) (jose.Claims, error) {
 	parsed, err := jose.Parse(text)
 	if err != nil {
 		return jose.Claims{}, inactive(err.Error())

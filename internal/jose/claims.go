@@ -30,6 +30,16 @@ type Audience struct {
 // is shared: it must not be changed.
 func (c Claims) All() map[string]any { return c.all }
 
+// ParseClaims reads the claims set of what is no JWS (RFC 7519 §4) and has been authenticated in another way, by the rules
+// for every JWT (protocol A1, A6). The error is ErrJSON or ErrClaimType.
+func ParseClaims(text []byte) (Claims, error) {
+	object, err := decodeObject(text)
+	if err != nil {
+		return Claims{}, err
+	}
+	return newClaims(object)
+}
+
 // lastDate is the end of the year 9999, in seconds since 1970 (protocol A6).
 const lastDate = 253402300799
 

@@ -200,6 +200,9 @@ func starters(own *ownKeys, store replay.Store) (all []starter) {
 	for _, ring := range own.all {
 		all = append(all, ring)
 	}
+	if own.sealing != nil {
+		all = append(all, own.sealing)
+	}
 	if remote, is := store.(starter); is {
 		all = append(all, remote)
 	}

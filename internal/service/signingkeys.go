@@ -9,6 +9,7 @@ import (
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/seal"
 	"example.com/countersign/internal/token"
 )
 
@@ -18,6 +19,8 @@ type ownKeys struct {
 	set         *keys.Set
 	first       *keys.Ring            // signs every token, unless its resource names another algorithm
 	byAlgorithm map[string]*keys.Ring // those that sign
+	sealing     *keys.Sealing         // of opaque tokens; nil: there are none
+	opaque      *seal.Tokens          // seals and opens them; nil likewise
 }
 
 var errNoKMS = errors.New("service: the configuration names a key in Cloud KMS, which this process has no access to")
@@ -40,8 +43,25 @@ func (b *builder) signingKeys() (*ownKeys, error) {
 	}
 	own.first = own.all[0]
 	var err error
-	own.set, err = keys.NewSet(b.Now, own.all...)
-	return own, err
+	if own.set, err = keys.NewSet(b.Now, own.all...); err != nil {
+		return nil, err
+	}
+	return own, b.addSealing(own)
+}
+
+// addSealing adds the ring of opaque tokens (protocol W3).
+func (b *builder) addSealing(own *ownKeys) (err error) {
+	if b.config.OpaqueTokens.Secret == "" {
+		return nil
+	}
+	configured := b.config.OpaqueTokens.Ring()
+	made := b.RingConfig(b.config, configured, b.source(configured))
+	key := partKey{kind: "sealing", place: configured.Secret, timing: made.Timing}
+	if own.sealing, err = keep(b, key, func() (*keys.Sealing, error) { return keys.NewSealing(made) }); err != nil {
+		return err
+	}
+	own.opaque, err = seal.New(b.config.Issuer, own.sealing)
+	return err
 }
 
 func (b *builder) ring(configured config.KeyRing) (*keys.Ring, error) {
@@ -60,9 +80,9 @@ func (s Surroundings) RingConfig(configuration *config.Config, ring config.KeyRi
 	case ring.KMS != "":
 		log = log.With("kms", ring.KMS)
 	}
-	return keys.Config{
-		Source:    source,
-		Algorithm: jose.Algorithm(ring.Algorithm),
+	wanted := keys.Config{
+		Source:  source,
+		Sealing: ring.Algorithm == config.SealingAlgorithm,
 		Timing: keys.Timing{
 			MaxAge:        configuration.SigningKeys.JWKSMaxAge,
 			Refresh:       configuration.SigningKeys.RefreshInterval,
@@ -72,6 +92,10 @@ func (s Surroundings) RingConfig(configuration *config.Config, ring config.KeyRi
 		Now: s.Now,
 		Log: log,
 	}
+	if !wanted.Sealing {
+		wanted.Algorithm = jose.Algorithm(ring.Algorithm)
+	}
+	return wanted
 }
 
 // source returns where the versions of a ring are.
@@ -115,6 +139,8 @@ func (b *builder) tokens(own *ownKeys) (*token.Issuer, error) {
 				return nil, err
 			}
 			special[resource.ID] = token.NamedKeys{Name: wanted.SharedSecret, Keys: secret}
+		case wanted.Opaque:
+			special[resource.ID] = token.NamedKeys{Name: config.OpaqueFormat, Keys: sealer(own.opaque)}
 		case wanted.Algorithm != "" && own.byAlgorithm[wanted.Algorithm] != own.first:
 			special[resource.ID] = token.NamedKeys{Name: wanted.Algorithm, Keys: signer(own.byAlgorithm[wanted.Algorithm])}
 		}
@@ -126,6 +152,10 @@ func (b *builder) tokens(own *ownKeys) (*token.Issuer, error) {
 
 func signer(ring *keys.Ring) token.Keys {
 	return func(ctx context.Context) (token.Signer, error) { return ring.SigningKey(ctx) }
+}
+
+func sealer(opaque *seal.Tokens) token.Keys {
+	return func(ctx context.Context) (token.Signer, error) { return opaque.Sealer(ctx) }
 }
 
 // sharedSecret builds what signs for a resource that wants shared-secret tokens (protocol W2).

@@ -1,6 +1,7 @@
 // Package token makes access tokens: JWTs in the profile of RFC 9068, signed with our own key, with another of ours for
 // an API that needs another algorithm, or, as the explicit exception for one that cannot do otherwise, with a secret
-// shared with it (protocol W1, W2).
+// shared with it (protocol W1, W2). For an API that asks about its tokens instead of reading them they are opaque: what
+// would be signed is sealed (protocol W3).
 //
 // [Issuer.Draft] takes a decision and finds the key; [Draft.Sign] makes the [AccessToken]. They are two steps so that
 // an assertion is remembered as used only when a token can be signed: a key that is not there must not burn it.
@@ -25,9 +26,9 @@ import (
 // Type is the typ header of an access token (RFC 9068 §2.1).
 const Type = "at+jwt"
 
-// Signer is a key that signs.
+// Signer is a key that signs, or one that seals.
 type Signer interface {
-	// Sign returns the compact JWS of claims with this typ.
+	// Sign returns the compact JWS of claims with this typ, or the opaque token that stands for it.
 	Sign(typ string, claims []byte) (string, error)
 }
 
@@ -38,7 +39,7 @@ type Keys func(ctx context.Context) (Signer, error)
 type Config struct {
 	Issuer       string                      // iss
 	Keys         Keys                        // sign every token, except
-	ResourceKeys map[string]NamedKeys        // by resource: the keys of those that want another algorithm or a shared secret
+	ResourceKeys map[string]NamedKeys        // by resource: the keys of those that want another algorithm, a shared secret or opaque tokens
 	Constraints  map[string]oauth.Constraint // by resource: to what the tokens of those that ask for it must be bound
 	Now          func() time.Time
 }
