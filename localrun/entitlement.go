@@ -27,8 +27,8 @@ type entitlement struct {
 	Lifetime       int64             `json:"lifetime"` // seconds
 	WithAssertion  bool              `json:"expires_with_assertion"`
 	Claims         map[string]string `json:"claims,omitempty"`
-	Format         string            `json:"format"`    // of the token: jwt
-	Algorithm      string            `json:"algorithm"` // of its signature
+	Format         string            `json:"format"`    // of the token: jwt or opaque
+	Algorithm      string            `json:"algorithm"` // of its signature, or with which it is sealed
 	Profile        string            `json:"profile,omitempty"`
 	DPoP           bool              `json:"dpop"` // the token must be bound to a DPoP key
 	MTLS           bool              `json:"mtls"` // the token must be bound to a certificate
@@ -46,7 +46,7 @@ const (
 	modeAudit   = "audit"
 )
 
-// formatJWT is the one token format there is so far (RFC 9068).
+// formatJWT is the token format of RFC 9068. The other one is config.OpaqueFormat.
 const formatJWT = "jwt"
 
 // entitlements returns what a configuration allows, in its own order.
@@ -75,18 +75,24 @@ func entitlements(configuration *config.Config) []entitlement {
 
 // resourceTokens is what the tokens of one resource have in common.
 type resourceTokens struct {
-	algorithm  string // of the signature
+	format     string
+	algorithm  string // of the signature, or with which they are sealed
 	dpop, mtls bool   // what they must be bound to
 }
 
 func tokensOf(configuration *config.Config) map[string]resourceTokens {
 	tokens := make(map[string]resourceTokens)
 	for _, resource := range configuration.Resources {
-		tokens[resource.ID] = resourceTokens{
+		all := resourceTokens{
+			format:    formatJWT,
 			algorithm: cmp.Or(resource.AccessTokens.Algorithm, configuration.SigningKeys.Algorithm),
 			dpop:      resource.DPoPRequired,
 			mtls:      resource.MTLSRequired,
 		}
+		if resource.AccessTokens.Opaque {
+			all.format, all.algorithm = config.OpaqueFormat, config.SealingAlgorithm
+		}
+		tokens[resource.ID] = all
 	}
 	return tokens
 }
@@ -118,7 +124,7 @@ func (e entitlement) with(rule config.Rule, tokens resourceTokens) entitlement {
 	e.If, e.Subject = rule.If.Text, rule.Subject.Text
 	e.Resource, e.Scopes, e.DefaultScopes, e.Narrow = rule.Resource, rule.Scopes, rule.DefaultScopes, rule.Narrow
 	e.Lifetime, e.WithAssertion = int64(rule.Lifetime.Seconds()), rule.ExpiresWithAssertion
-	e.Format, e.Algorithm = formatJWT, tokens.algorithm
+	e.Format, e.Algorithm = tokens.format, tokens.algorithm
 	e.DPoP, e.MTLS = e.DPoP || tokens.dpop, e.MTLS || tokens.mtls
 	if len(rule.Claims) > 0 {
 		e.Claims = make(map[string]string, len(rule.Claims))

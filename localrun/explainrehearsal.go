@@ -17,6 +17,7 @@ import (
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/seal"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
 	"example.com/countersign/internal/trace"
@@ -56,10 +57,15 @@ func (q question) newRehearsal() (*rehearsal, error) {
 	for i := range configuration.SigningKeys.Additional {
 		r.standInForRing(&configuration.SigningKeys.Additional[i])
 	}
+	if configuration.OpaqueTokens.Secret != "" {
+		ring := configuration.OpaqueTokens.Ring()
+		r.standInForRing(&ring)
+		configuration.OpaqueTokens.Secret = ring.Secret
+	}
 	return r, nil
 }
 
-// standInForRing has the tokens signed with a key that nobody has.
+// standInForRing has the tokens signed, or sealed, with a key that nobody has.
 func (r *rehearsal) standInForRing(ring *config.KeyRing) {
 	name := fmt.Sprintf("projects/rehearsal/secrets/ring-%d", len(r.rings))
 	r.rings[name] = ring.Algorithm
@@ -107,6 +113,9 @@ func (s standIn) Versions(context.Context) ([]keys.Version, error) {
 }
 
 func newKeyOf(algorithm jose.Algorithm) ([]byte, error) {
+	if algorithm == config.SealingAlgorithm {
+		return seal.NewKeyMaterial(), nil
+	}
 	key, err := jose.GenerateSigningKey(algorithm)
 	if err != nil {
 		return nil, err

@@ -16,7 +16,7 @@ import (
 func rotateCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "rotate",
-		Usage:     "add a new signing key, and take those out of use whose tokens have expired",
+		Usage:     "add a new key of our own, and take those out of use whose tokens have expired",
 		UsageText: "localrun keys rotate [options]",
 		Description: `Does what the function RotateKeys does when Secret Manager says that it is time:
 adds a version with a new key, disables the versions whose last token has

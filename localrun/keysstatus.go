@@ -17,7 +17,7 @@ import (
 func statusCommand() *cli.Command {
 	return &cli.Command{
 		Name:      "status",
-		Usage:     "show which signing key signs, which are public, and what happens next",
+		Usage:     "show which key of our own signs or seals, which are public, and what happens next",
 		UsageText: "localrun keys status [options]",
 		Description: `Looks at the versions of our own keys and says of each where it stands, by the
 rule and the clock of the service, and what happens next and when. It changes
@@ -104,41 +104,52 @@ func stateName(state keys.State) string {
 func printRing(out io.Writer, ring openedRing, standings []keys.Standing) {
 	now := ring.Now()
 	_, _ = fmt.Fprintf(out, "%s, %s\n\n", ring.name(), ring.KeyRing.Algorithm)
+	says := wordsOf(ring)
 	if len(standings) == 0 {
-		_, _ = fmt.Fprintln(out, "  It has no version: nothing can be signed. A first key signs at once.")
+		_, _ = fmt.Fprintf(out, "  It has no version: nothing can be %s. A first key %s at once.\n", says.done, says.does)
 		return
 	}
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	_, _ = fmt.Fprintln(table, "  VERSION\tCREATED (UTC)\tKEY\tWHAT IT DOES")
 	for _, s := range standings {
-		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", s.ID, s.Created.UTC().Format(time.DateTime), clip(s.KeyID, 10), standing(s, now))
+		_, _ = fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", s.ID, s.Created.UTC().Format(time.DateTime), clip(s.KeyID, 10), says.standing(s, now))
 	}
 	_ = table.Flush()
-	_, _ = fmt.Fprintf(out, "\n  %s\n", whatIsNext(standings, now))
+	_, _ = fmt.Fprintf(out, "\n  %s\n", says.whatIsNext(standings, now))
+}
+
+// words are those for what the keys of a ring do. Nobody needs to see those that seal: the service alone opens with them.
+type words struct{ do, does, done, known, everybody string }
+
+func wordsOf(ring openedRing) words {
+	if ring.Sealing {
+		return words{do: "seal", does: "seals", done: "sealed", known: "opens", everybody: "instance"}
+	}
+	return words{do: "sign", does: "signs", done: "signed", known: "public", everybody: "verifier"}
 }
 
 // standing says where a version stands.
-func standing(s keys.Standing, now time.Time) string {
+func (w words) standing(s keys.Standing, now time.Time) string {
 	switch s.Phase {
 	case keys.Next:
-		return "public, signs from " + moment(s.Until, now)
+		return w.known + ", " + w.does + " from " + moment(s.Until, now)
 	case keys.Signing:
-		return "signs"
+		return w.does
 	case keys.Retiring:
-		return "public until its tokens have expired, " + moment(s.Until, now)
+		return w.known + " until its tokens have expired, " + moment(s.Until, now)
 	case keys.Standby:
-		return "public, to fall back to; the next rotation disables it"
+		return w.known + ", to fall back to; the next rotation disables it"
 	case keys.Gone:
 		return "out of use; the next rotation disables it"
 	case keys.Unusable:
-		return "holds no key that can sign"
+		return "holds no key that can " + w.do
 	default:
 		return stateName(s.State)
 	}
 }
 
 // whatIsNext says what happens next if nobody does anything.
-func whatIsNext(standings []keys.Standing, now time.Time) string {
+func (w words) whatIsNext(standings []keys.Standing, now time.Time) string {
 	var soonest keys.Standing
 	signs := false
 	for _, s := range standings {
@@ -149,13 +160,13 @@ func whatIsNext(standings []keys.Standing, now time.Time) string {
 	}
 	switch {
 	case soonest.Phase == keys.Next && signs:
-		return fmt.Sprintf("Next: version %s signs, %s.", soonest.ID, moment(soonest.Until, now))
+		return fmt.Sprintf("Next: version %s %s, %s.", soonest.ID, w.does, moment(soonest.Until, now))
 	case soonest.Phase == keys.Next:
-		return fmt.Sprintf("Nothing can be signed until %s, when every verifier knows version %s.", moment(soonest.Until, now), soonest.ID)
+		return fmt.Sprintf("Nothing can be %s until %s, when every %s knows version %s.", w.done, moment(soonest.Until, now), w.everybody, soonest.ID)
 	case soonest.Phase == keys.Retiring:
 		return fmt.Sprintf("Next: the last token of version %s expires, %s.", soonest.ID, moment(soonest.Until, now))
 	case !signs:
-		return "Nothing can be signed: no version is enabled and usable. A rotation adds one."
+		return "Nothing can be " + w.done + ": no version is enabled and usable. A rotation adds one."
 	default:
 		return "Next: nothing, until a version is added or disabled."
 	}

@@ -122,7 +122,7 @@ func chooseRings(configuration *config.Config, path, secret, kms string) ([]conf
 	if secret != "" && kms != "" {
 		return nil, errors.New("-secret and -kms each name a ring; give one of them")
 	}
-	rings := configuration.SigningKeys.Rings()
+	rings := configuration.KeyRings()
 	if secret+kms == "" {
 		return rings, nil
 	}
@@ -133,7 +133,7 @@ func chooseRings(configuration *config.Config, path, secret, kms string) ([]conf
 		}
 		names = append(names, ring.Secret+ring.KMS+ring.Directory)
 	}
-	return nil, fmt.Errorf("%s has no signing keys in %s; it has them in %s", path, secret+kms, strings.Join(names, ", "))
+	return nil, fmt.Errorf("%s has no keys of ours in %s; it has them in %s", path, secret+kms, strings.Join(names, ", "))
 }
 
 // openKeepers reaches what keeps the keys of a configuration.

@@ -56,10 +56,10 @@ func TestKeysRotate_refuses_what_it_cannot_rotate(t *testing.T) {
 		args  []string
 		texts []string
 	}{
-		{[]string{"-secret", "projects/acme/secrets/another"}, []string{"has no signing keys in projects/acme/secrets/another", firstRing, secondRing}},
-		{[]string{"-secret", firstRing + "/versions/1"}, []string{"has no signing keys in"}},
+		{[]string{"-secret", "projects/acme/secrets/another"}, []string{"has no keys of ours in projects/acme/secrets/another", firstRing, secondRing}},
+		{[]string{"-secret", firstRing + "/versions/1"}, []string{"has no keys of ours in"}},
 		{[]string{"-secret", firstRing, "-kms", "x"}, []string{"give one of them"}},
-		{[]string{"-kms", "projects/p/locations/l/keyRings/r/cryptoKeys/k"}, []string{"has no signing keys in"}},
+		{[]string{"-kms", "projects/p/locations/l/keyRings/r/cryptoKeys/k"}, []string{"has no keys of ours in"}},
 		{nil, []string{"has 3 rings", "-secret " + firstRing}},
 		{[]string{firstRing}, []string{"is not an option"}},
 	} {

@@ -14,6 +14,7 @@ import (
 	"example.com/countersign/internal/gcp/localsecrets"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/seal"
 )
 
 // emulatorVariable names the Secret Manager that the service talks to, to us and to Google's own tools.
@@ -143,6 +144,10 @@ func (m *secretManager) bootstrap(ctx context.Context, s state, configuration *c
 		if err != nil {
 			return m.explain(err)
 		}
+	}
+	err := m.ensure(ctx, configuration.OpaqueTokens.Secret, func() ([]byte, error) { return seal.NewKeyMaterial(), nil })
+	if err != nil {
+		return m.explain(err)
 	}
 	for _, secret := range sharedSecrets(configuration) {
 		if err := m.ensure(ctx, secret, func() ([]byte, error) { return s.secret(path.Base(secret)) }); err != nil {

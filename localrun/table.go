@@ -42,7 +42,7 @@ func writeTable(out io.Writer, allowed []entitlement) {
 
 func writeEntitlement(out io.Writer, e entitlement) {
 	lines := wrap(strings.Join(e.Scopes, " "), scopesColumn)
-	writeRow(out, e.Resource, lines[0], shortDuration(e.Lifetime), strings.ToUpper(e.Format)+" "+e.Algorithm)
+	writeRow(out, e.Resource, lines[0], shortDuration(e.Lifetime), tokenForm(e))
 	for _, line := range lines[1:] {
 		writeRow(out, "", line, "", "")
 	}
@@ -54,6 +54,14 @@ func writeEntitlement(out io.Writer, e entitlement) {
 			_, _ = fmt.Fprintf(out, "    %s\n", line)
 		}
 	}
+}
+
+// tokenForm says what a token looks like. What is opaque has no algorithm that concerns anybody else.
+func tokenForm(e entitlement) string {
+	if e.Format == config.OpaqueFormat {
+		return e.Format
+	}
+	return strings.ToUpper(e.Format) + " " + e.Algorithm
 }
 
 func writeRow(out io.Writer, resource, scopes, lifetime, token string) {

@@ -65,6 +65,7 @@ func TestTheCompleteDocument(t *testing.T) {
 			},
 		},
 		AccessTokens: config.AccessTokens{Lifetime: 10 * time.Minute},
+		OpaqueTokens: config.OpaqueTokens{Secret: "projects/acme/secrets/opaque-tokens"},
 		ClockSkew:    10 * time.Second,
 		Replay:       config.Replay{Firestore: "projects/acme/databases/(default)"},
 		DPoP:         config.DPoP{Nonces: "projects/acme/secrets/dpop-nonces"},
@@ -84,6 +85,10 @@ func TestTheCompleteDocument(t *testing.T) {
 				AccessTokens: config.ResourceAccessToken{Algorithm: "RS256"},
 			},
 			{ID: "https://payments.example.com", Scopes: []string{"payments.write"}, DPoPRequired: true, MTLSRequired: true},
+			{
+				ID: "https://records.example.com", Scopes: []string{"records.read"},
+				AccessTokens: config.ResourceAccessToken{Opaque: true},
+			},
 			{
 				ID: "urn:example:legacy-ledger", Scopes: []string{"ledger.read"},
 				AccessTokens: config.ResourceAccessToken{

@@ -22,7 +22,7 @@ func TestNotation(t *testing.T) {
 `)
 
 	denyByForm(t, "an_unknown_section_is_refused", prelude+`
-rules: []            #! rules: rules is not a field here; the fields are issuer, profile, signing_keys, access_tokens, clock_skew, …
+rules: []            #! rules: rules is not a field here; the fields are issuer, profile, signing_keys, access_tokens, opaque_tokens, …
 `)
 	denyByForm(t, "a_misspelt_section_is_refused", prelude+`
 client: []           #! client: client is not a field here; did you mean clients?

@@ -199,7 +199,7 @@ resources: []                            #! resources: resources is empty; list 
 	denyByForm(t, "a_shared_secret_without_an_algorithm_is_refused", rest+`
   - id: https://api.example.com
     scopes: [read]
-    access_tokens: {shared_secret: projects/acme/secrets/hmac}   #! resources[0].access_tokens.algorithm: algorithm is missing
+    access_tokens: {shared_secret: projects/acme/secrets/hmac}   #! resources[0].access_tokens: access_tokens has none of algorithm, format; give exactly one
 `)
 	denyByForm(t, "an_asymmetric_algorithm_for_a_shared_secret_is_refused", rest+`
   - id: https://api.example.com

@@ -27,6 +27,7 @@ signing_keys:
     - {secret: projects/acme/secrets/second, algorithm: RS256}
     - {secret: projects/acme/secrets/past, algorithm: EdDSA, publish_only: true}
 access_tokens: {lifetime: 10m}
+opaque_tokens: {secret: projects/acme/secrets/opaque}
 clock_skew: 10s
 replay: {firestore: projects/acme/databases/replay}
 dpop: {nonces: projects/acme/secrets/nonces}
@@ -41,6 +42,7 @@ resources:
   - {id: "urn:api", scopes: [read, write]}
   - {id: "urn:legacy", scopes: [read], access_tokens: {algorithm: RS256}}
   - {id: "urn:ledger", scopes: [read], access_tokens: {algorithm: HS256, shared_secret: projects/acme/secrets/ledger}}
+  - {id: "urn:records", scopes: [read], access_tokens: {format: opaque}}
 clients:
   - id: batch
     authentication: private_key_jwt
@@ -207,6 +209,8 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 		{"urn:ledger", "access_tokens", "algorithm: HS256, shared_secret: projects/acme/secrets/ledger",
 			"algorithm: HS512, shared_secret: projects/acme/secrets/ledger", another},
 		{"urn:legacy", "access_tokens", ", access_tokens: {algorithm: RS256}}", "}", another},
+		{"urn:records", "access_tokens", ", access_tokens: {format: opaque}}", "}", narrows},
+		{"", "opaque_tokens.secret", "secrets/opaque", "secrets/other-opaque", another},
 
 		// Who asks in its own name.
 		{"gateway", "dpop", "    dpop: required\n", "", narrows},
