@@ -43,6 +43,8 @@ func TestDangerousChoicesAreWarnedOf(t *testing.T) {
 		{"an_additional_ring_that_signs_for_nobody",
 			inRings + "    - {directory: ./old, algorithm: ES256, publish_only: true}\n    - {directory: ./rs256, algorithm: RS256}",
 			"config.yaml:7: signing_keys.additional[1]: additional[1] signs for nobody: no resource has access_tokens: {algorithm: RS256}"},
+		{"keys_of_opaque_tokens_that_seal_for_nobody", inOpaque,
+			"config.yaml:4: opaque_tokens: opaque_tokens seals for nobody: no resource has access_tokens: {format: opaque}"},
 		{"a_jwks_that_is_kept_for_more_than_an_hour",
 			strings.Replace(prelude, "keys}", "keys, jwks_max_age: 1h0m1s}", 1),
 			"config.yaml:2: signing_keys.jwks_max_age: jwks_max_age is more than an hour"},

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"example.com/countersign/internal/issued"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/seal"
 )
 
 const issuer = "https://auth.example.com"
@@ -137,6 +139,140 @@ func TestVerify_asks_whether_a_token_has_been_taken_back_and_never_guesses(t *te
 
 func answer(stopped bool, err error) issued.Stop {
 	return func(context.Context, issued.Token) (bool, error) { return stopped, err }
+}
+
+// sealing is keys that seal and open, or the reason why they cannot be had.
+type sealing struct {
+	key  seal.Key
+	down error
+}
+
+func (s *sealing) SealingKey(context.Context) (seal.Key, error)    { return s.key, s.down }
+func (s *sealing) OpeningKeys(context.Context) ([]seal.Key, error) { return []seal.Key{s.key}, s.down }
+
+// newSealing returns a bench whose verifier opens what was sealed with keys, and what seals with them.
+func newSealing(t *testing.T, stops ...issued.Stop) (*bench, *sealing, *seal.Tokens) {
+	t.Helper()
+	b, keys := newBench(t), &sealing{}
+	var err error
+	if keys.key, err = seal.ParseKey(seal.NewKeyMaterial()); err != nil {
+		t.Fatal(err)
+	}
+	tokens, err := seal.New(issuer, keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.verifier, err = issued.New(issued.Config{
+		Issuer: issuer, Now: func() time.Time { return b.now }, Open: tokens.Open, Stopped: stops,
+		Keys: func(context.Context) (jose.KeySet, error) { return jose.KeySet{b.key.Verification()}, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b, keys, tokens
+}
+
+func sealed(t *testing.T, by *seal.Tokens, c claims) string {
+	t.Helper()
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sealedText(t, by, string(text))
+}
+
+func sealedText(t *testing.T, by *seal.Tokens, text string) string {
+	t.Helper()
+	sealer, err := by.Sealer(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := sealer.Sign("at+jwt", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func TestW3_a_sealed_token_is_the_same_token(t *testing.T) {
+	b, _, by := newSealing(t)
+	all := good().but("cnf", map[string]any{"jkt": "k"}).but("roles", []any{"a", "b"})
+	want, err := b.verifier.Verify(t.Context(), b.sign(t, "at+jwt", all))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := b.verifier.Verify(t.Context(), sealed(t, by, all))
+	if err != nil || got.IsZero() || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v; %v", got, want, err)
+	}
+}
+
+// Exhaustive: every byte, by every other, and every length.
+func TestW3_whatever_is_changed_left_out_or_added_is_inactive(t *testing.T) {
+	b, _, by := newSealing(t)
+	token := sealed(t, by, good())
+	refuse := func(text string) {
+		t.Helper()
+		if got, err := b.verifier.Verify(t.Context(), text); !errors.Is(err, issued.ErrInactive) || !got.IsZero() {
+			t.Fatalf("%q: %+v, %v", text, got, err)
+		}
+	}
+	for i := range len(token) {
+		refuse(token[:i])
+		refuse(token[i+1:])
+		changed := []byte(token)
+		for other := range 256 {
+			if changed[i] = byte(other); changed[i] != token[i] {
+				refuse(string(changed))
+			}
+		}
+	}
+	for other := range 256 {
+		refuse(token + string([]byte{byte(other)}))
+		refuse(string([]byte{byte(other)}) + token)
+	}
+	if _, err := b.verifier.Verify(t.Context(), token); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestW3_a_sealed_token_is_held_to_what_a_signed_one_is(t *testing.T) {
+	b, _, by := newSealing(t)
+	for name, text := range map[string]string{
+		"another issuer":    sealed(t, by, good().but("iss", "https://other.example.com")),
+		"expired":           sealed(t, by, good().but("exp", noon().Unix())),
+		"no exp":            sealed(t, by, good().but("exp", nil)),
+		"no client":         sealed(t, by, good().but("client_id", nil)),
+		"no jti":            sealed(t, by, good().but("jti", nil)),
+		"no aud":            sealed(t, by, good().but("aud", nil)),
+		"no JSON":           sealedText(t, by, "claims"),
+		"a claim twice":     sealedText(t, by, `{"iss":"`+issuer+`","iss":"`+issuer+`"}`),
+		"something besides": sealedText(t, by, `{} {}`),
+	} {
+		if got, err := b.verifier.Verify(t.Context(), text); !errors.Is(err, issued.ErrInactive) || !got.IsZero() {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+	stopped, _, by := newSealing(t, answer(true, nil))
+	if _, err := stopped.verifier.Verify(t.Context(), sealed(t, by, good())); !errors.Is(err, issued.ErrInactive) {
+		t.Error(err)
+	}
+	if _, err := newBench(t).verifier.Verify(t.Context(), sealed(t, by, good())); !errors.Is(err, issued.ErrInactive) {
+		t.Errorf("a server without opaque tokens: %v", err)
+	}
+}
+
+// It is nobody's fault that the keys cannot be had. A signed token needs none of them.
+func TestW3_without_the_keys_a_sealed_token_is_undecided(t *testing.T) {
+	b, keys, by := newSealing(t)
+	token := sealed(t, by, good())
+	keys.down = errors.New("down")
+	if got, err := b.verifier.Verify(t.Context(), token); !errors.Is(err, keys.down) || errors.Is(err, issued.ErrInactive) || !got.IsZero() {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := b.verifier.Verify(t.Context(), b.sign(t, "at+jwt", good())); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestVerify_without_our_keys_is_undecided(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/seal"
 	"example.com/countersign/internal/server"
 )
 
@@ -176,9 +177,12 @@ func (d *deployment) grantUnverified(t testing.TB, r request) granted {
 }
 
 // verify does what an API does with a token: it fetches the JWK Set and believes nothing else. A resource that wants
-// shared-secret tokens has the secret instead.
+// shared-secret tokens has the secret instead, and one that wants opaque tokens asks.
 func (d *deployment) verify(t testing.TB, text string) map[string]any {
 	t.Helper()
+	if strings.HasPrefix(text, seal.Prefix) {
+		return d.unsealed(t, text)
+	}
 	token, err := jose.Parse(text)
 	if err != nil {
 		t.Fatal(err)

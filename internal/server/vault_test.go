@@ -56,6 +56,8 @@ func newVault(d *deployment, names []string) *vault {
 		switch {
 		case ring >= 0:
 			v.add(name, d.firstKeyOf(rings[ring]))
+		case name == d.configuration.OpaqueTokens.Secret:
+			v.add(name, sealingKey(name))
 		case !strings.HasSuffix(name, "-jwks"):
 			v.add(name, payload(name))
 		}
