@@ -20,6 +20,7 @@ import (
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/gcp/localsecrets"
 	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/seal"
 )
 
 // rotated is a secret of signing keys, and the function that rotates it.
@@ -178,6 +179,25 @@ func TestRotateKeys_makes_one_key_of_one_notice(t *testing.T) {
 	taken(due(r.secret, first.Add(-time.Hour)))
 	taken(due(r.secret, second))
 	r.expectStates("those before, late", keys.Enabled, keys.Enabled)
+}
+
+func TestRotateKeys_adds_a_key_that_seals(t *testing.T) {
+	t.Parallel()
+	sealing := "projects/acme/secrets/test-sealing-" + strconv.FormatInt(time.Now().UnixNano(), 36)
+	r := newRotated(t, "refresh_interval: 1s}\nopaque_tokens: {secret: "+sealing)
+	if err := r.client.CreateSecret(t.Context(), sealing); err != nil {
+		t.Fatal(err)
+	}
+	if status := r.deliver(due(sealing, time.Now())); status < 200 || status > 299 {
+		t.Fatalf("the notice is answered with %d", status)
+	}
+	r.expectStates("the ring that signs is another")
+	r.secret = sealing
+	for _, version := range r.expectStates("the ring that seals", keys.Enabled) {
+		if _, err := seal.ParseKey(version.Payload); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestRotateKeys_makes_one_key_of_a_notice_that_reaches_several_instances_at_once(t *testing.T) {

@@ -209,10 +209,13 @@ resources:
   - {id: "urn:named", scopes: [read], access_tokens: {algorithm: EdDSA}}
   - {id: "urn:legacy", scopes: [read], access_tokens: {algorithm: RS256}}
   - {id: "urn:ledger", scopes: [read], access_tokens: {algorithm: HS384, shared_secret: projects/acme/secrets/ledger}}
+  - {id: "urn:records", scopes: [read], access_tokens: {format: opaque}}
+opaque_tokens: {secret: projects/acme/secrets/opaque}
 issuers:
   - issuer: https://ci.example.com
     keys: {secret: projects/acme/secrets/ci}
     allow:
+      - {resource: "urn:records", scopes: [read]}
       - {resource: "urn:ledger", scopes: [read]}
       - {resource: "urn:legacy", scopes: [read]}
       - {resource: "urn:named", scopes: [read]}
@@ -227,7 +230,7 @@ issuers:
 			got = append(got, fields[0]+" "+fields[len(fields)-1])
 		}
 	}
-	want := []string{"urn:ledger HS384", "urn:legacy RS256", "urn:named EdDSA", "urn:first EdDSA"}
+	want := []string{"urn:records opaque", "urn:ledger HS384", "urn:legacy RS256", "urn:named EdDSA", "urn:first EdDSA"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("algorithms (-want +got):\n%s\n%s", diff, result.stdout)
 	}

@@ -117,7 +117,7 @@ func (s *system) keepFirst() error {
 // first of all.
 func apiOf(configuration *config.Config) config.Resource {
 	for _, resource := range configuration.Resources {
-		if portOf(resource.ID) != 0 && resource.AccessTokens.SharedSecret == "" {
+		if portOf(resource.ID) != 0 && resource.AccessTokens.SharedSecret == "" && !resource.AccessTokens.Opaque {
 			return resource
 		}
 	}

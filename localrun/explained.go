@@ -96,7 +96,7 @@ func (q question) explainUse(ctx context.Context, use assertionUse, says unprove
 		return explanation{}, err
 	}
 	e := explanation{Parameter: use.parameter(), GrantType: use.grant, Party: of.name, At: q.at.UTC()}
-	if err := e.read(answer); err != nil {
+	if err := e.read(answer, r.sealing.claimsOf); err != nil {
 		return explanation{}, err
 	}
 	w := witness{question: q, rehearsal: r, use: use, claimant: of, says: says, explanation: e}
@@ -107,8 +107,8 @@ func (q question) explainUse(ctx context.Context, use assertionUse, says unprove
 	return e, nil
 }
 
-// read takes what the token endpoint has answered.
-func (e *explanation) read(answer answered) error {
+// read takes what the token endpoint has answered, and from its token what claimsOf makes of it.
+func (e *explanation) read(answer answered, claimsOf func(token oauth.Secret) (map[string]any, error)) (err error) {
 	var body struct {
 		Code        oauth.Code `json:"error"`
 		Description string     `json:"error_description"`
@@ -122,7 +122,9 @@ func (e *explanation) read(answer answered) error {
 	e.Status, e.Code, e.Reason = answer.status, body.Code, answer.reason
 	e.Description, _, _ = strings.Cut(body.Description, " (trace ")
 	if e.Granted = body.Token != ""; e.Granted {
-		e.Claims = readUnproved(oauth.NewSecret(body.Token)).claims
+		if e.Claims, err = claimsOf(oauth.NewSecret(body.Token)); err != nil {
+			return err
+		}
 		withoutThumbprints(e.Claims)
 		e.Scope, e.ExpiresIn = body.Scope, body.ExpiresIn
 	}

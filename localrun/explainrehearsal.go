@@ -17,7 +17,6 @@ import (
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/oauth"
-	"example.com/countersign/internal/seal"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
 	"example.com/countersign/internal/trace"
@@ -34,6 +33,7 @@ type rehearsal struct {
 	rings         map[string]string // the algorithm of our own keys in a secret of this name
 	replaced      config.Keys       // where the keys of the assertion's party are, if a stand-in takes their place
 	byCertificate bool              // the client of the request authenticates with a certificate
+	sealing       sealingStandIn    // what seals opaque tokens
 }
 
 // newRehearsal loads the configuration anew, since the stand-ins are written into it.
@@ -57,15 +57,11 @@ func (q question) newRehearsal() (*rehearsal, error) {
 	for i := range configuration.SigningKeys.Additional {
 		r.standInForRing(&configuration.SigningKeys.Additional[i])
 	}
-	if configuration.OpaqueTokens.Secret != "" {
-		ring := configuration.OpaqueTokens.Ring()
-		r.standInForRing(&ring)
-		configuration.OpaqueTokens.Secret = ring.Secret
-	}
+	r.sealing = newSealingStandIn(configuration.Issuer)
 	return r, nil
 }
 
-// standInForRing has the tokens signed, or sealed, with a key that nobody has.
+// standInForRing has the tokens signed with a key that nobody has.
 func (r *rehearsal) standInForRing(ring *config.KeyRing) {
 	name := fmt.Sprintf("projects/rehearsal/secrets/ring-%d", len(r.rings))
 	r.rings[name] = ring.Algorithm
@@ -100,6 +96,9 @@ func (r *rehearsal) source(name string) keys.Source {
 	if algorithm, isRing := r.rings[name]; isRing {
 		return standIn(func() ([]byte, error) { return newKeyOf(jose.Algorithm(algorithm)) })
 	}
+	if name == r.configuration.OpaqueTokens.Secret {
+		return standIn(func() ([]byte, error) { return r.sealing.material, nil })
+	}
 	return standIn(func() ([]byte, error) { return randomText(64), nil })
 }
 
@@ -113,9 +112,6 @@ func (s standIn) Versions(context.Context) ([]keys.Version, error) {
 }
 
 func newKeyOf(algorithm jose.Algorithm) ([]byte, error) {
-	if algorithm == config.SealingAlgorithm {
-		return seal.NewKeyMaterial(), nil
-	}
 	key, err := jose.GenerateSigningKey(algorithm)
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/gcp/localsecrets"
+	"example.com/countersign/internal/seal"
 )
 
 const (
@@ -98,6 +99,46 @@ func TestKeysRotate_adds_a_key_of_the_rings_algorithm_and_shows_the_ring(t *test
 	}
 	if others, err := client.Versions(t.Context(), firstRing); err != nil || len(others) > 0 {
 		t.Errorf("the other ring has %d versions, %v", len(others), err)
+	}
+}
+
+// The ring of opaque tokens is rotated as those that sign, and said of in its own words.
+func TestKeysRotate_adds_a_key_that_seals(t *testing.T) {
+	path, client := ringed(t)
+	const sealing = "projects/acme/secrets/opaque"
+	if err := client.CreateSecret(t.Context(), sealing); err != nil {
+		t.Fatal(err)
+	}
+	document, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, append(document, "opaque_tokens: {secret: "+sealing+"}\n"...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if text := succeed(t, "keys", "status", "-config", path, "-secret", sealing); !strings.Contains(text, "nothing can be sealed. A first key seals at once.") {
+		t.Errorf("of a ring without a version it prints\n%s", text)
+	}
+	first := succeed(t, "keys", "rotate", "-config", path, "-secret", sealing)
+	if !strings.HasPrefix(first, "Added version 1.\n") || !strings.Contains(first, sealing+", A256GCM\n") || !regexp.MustCompile(`(?m)^  1  .* seals$`).MatchString(first) {
+		t.Errorf("it prints\n%s", first)
+	}
+	second := succeed(t, "keys", "rotate", "-config", path, "-secret", sealing)
+	if !regexp.MustCompile(`(?m)^  2  .* opens, seals from \d\d:\d\d:\d\d \(in 6m(9|10)s\)$`).MatchString(second) ||
+		!regexp.MustCompile(`(?m)^  Next: version 2 seals, `).MatchString(second) || strings.Contains(second, "sign") {
+		t.Errorf("it prints\n%s", second)
+	}
+	versions, err := client.Versions(t.Context(), sealing)
+	if err != nil || len(versions) != 2 {
+		t.Fatalf("%d versions, %v", len(versions), err)
+	}
+	for _, version := range versions {
+		if _, err := seal.ParseKey(version.Payload); err != nil {
+			t.Errorf("version %s: %v", version.ID, err)
+		}
+	}
+	if text := succeed(t, "keys", "status", "-config", path, "-json"); !strings.Contains(text, `"algorithm": "A256GCM"`) {
+		t.Errorf("for machines it prints\n%s", text)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/seal"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
 )
@@ -47,7 +48,7 @@ func serve(tb testing.TB, algorithm jose.Algorithm, configure func(party jose.Si
 	writeKey(tb, filepath.Join(folder, "signing.pem"), algorithm)
 	s.key = writeKey(tb, filepath.Join(folder, "client.pem"), algorithm)
 	built, _, faults := service.Load("bench.yaml", configure(s.key), service.Surroundings{
-		Secrets: func(string) keys.Source { return nil },
+		Secrets: func(string) keys.Source { return sealingKeys{seal.NewKeyMaterial()} },
 		Folder:  folder,
 		Now:     func() time.Time { return time.Unix(s.clock.Load(), 0) },
 		Log:     server.NewLog(io.Discard),
