@@ -31,7 +31,7 @@ simulation: ## rotation of signing keys in thousands of small worlds, with its f
 	go test ./internal/keys -run J2_no_token -v
 
 bench: ## ratios, measured in one run on one core
-	go test ./internal/bench -run '^$$' -bench 'Floor|Clients|Issuers|DPoP' -cpu 1 -benchtime 3000x
+	go test ./internal/bench -run '^$$' -bench 'Floor|Clients|Issuers|DPoP|Opaque|Opening' -cpu 1 -benchtime 3000x
 	go test ./internal/bench -run '^$$' -bench JWKS -cpu 1 -benchtime 30000x
 	go test ./internal/bench -run '^$$' -bench Load -cpu 1 -benchtime 10x
 	go test ./internal/bench -run '^$$' -bench ReplayMemory -cpu 1 -benchtime 300x

@@ -202,6 +202,8 @@ issuers:
 	denyByMeaning(t, "of_an_api_that_an_issuer_vouches_for", strings.Replace(vouched, "%s", brings, 1)+
 		`    #! issuers[0].allow[0].resource: resource is "urn:other"`+whose+"HS512, …\n")
 	allow(t, "of_an_api_that_an_issuer_vouches_for_to_others", strings.Replace(vouched, "%s", fapi2Client, 1)+"\n")
+	sealed := strings.Replace(prelude, "keys}", "keys, algorithm: RS256}\nopaque_tokens: {secret: projects/acme/secrets/opaque}", 1)
+	allow(t, "of_the_first_ring_where_the_tokens_of_the_api_are_opaque", sealed+"    access_tokens: {format: opaque}\n"+fapi2Client)
 	allow(t, "of_an_api_of_others", strings.Replace(prelude, "resources:", `resources:
   - {id: "urn:other", scopes: [read], access_tokens: {algorithm: HS512, shared_secret: projects/acme/secrets/hmac}}`, 1)+fapi2Client)
 }

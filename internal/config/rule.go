@@ -28,7 +28,7 @@ func (s scopeSet) lacks(scope string) bool {
 // A ruleReader reads rules. They refer to the resources and have the lifetime of access tokens as their default.
 type ruleReader struct {
 	resources  map[string]scopeSet // by id; nil where none could be read
-	algorithms map[string]string   // what the tokens of a resource are signed with, by its id
+	algorithms map[string]string   // what the tokens of a resource are signed with, by its id; opaque ones are not
 	fapi2      bool                // they give tokens to a client that is held to the FAPI 2.0 Security Profile
 	lifetime   time.Duration
 }
@@ -41,7 +41,9 @@ func newRuleReader(c *Config) ruleReader {
 	for _, resource := range c.Resources {
 		if _, again := r.resources[resource.ID]; !again {
 			r.resources[resource.ID] = newScopeSet(resource.Scopes)
-			r.algorithms[resource.ID] = cmp.Or(resource.AccessTokens.Algorithm, c.SigningKeys.Algorithm)
+			if !resource.AccessTokens.Opaque {
+				r.algorithms[resource.ID] = cmp.Or(resource.AccessTokens.Algorithm, c.SigningKeys.Algorithm)
+			}
 		}
 	}
 	return r
