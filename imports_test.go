@@ -45,7 +45,7 @@ var imports = map[string]string{
 	"assertion": "jose replay trace",
 	"client":    "assertion jose oauth replay",
 	"dpop":      "jose replay",
-	"grant":     "assertion client jose oauth replay",
+	"grant":     "assertion client issued jose oauth replay",
 	"sender":    "dpop grant jose mutualtls oauth replay",
 	"policy":    "assertion grant oauth replay sender trace",
 	"token":     "oauth policy",
@@ -58,7 +58,7 @@ var imports = map[string]string{
 	"difference": "config jose server",
 
 	// Who puts the parts together.
-	"service":  "assertion client config dpop grant jose keys mutualtls oauth policy refresh replay seal sender server token trust trust/federation",
+	"service":  "assertion client config dpop grant issued jose keys mutualtls oauth policy refresh replay seal sender server token trust trust/federation",
 	".":        "gcp keys replay server service trust",
 	"localrun": ". assertion config difference dpop gcp gcp/localsecrets jose keys mutualtls oauth replay resource seal server service trace trust",
 

@@ -82,20 +82,24 @@ func (v *Verifier) hold(checks []check, token *jose.Token, claims jose.Claims, p
 	return used, nil
 }
 
-// parameter returns the name of the parameter that an assertion of this purpose comes in.
-func parameter(purpose replay.Purpose) string {
-	if purpose == replay.ForClient {
+// parameter returns the name of the parameter that the assertion comes in.
+func (p Profile) parameter() string {
+	switch {
+	case p.Parameter != "":
+		return p.Parameter
+	case p.Purpose == replay.ForClient:
 		return "client_assertion"
+	default:
+		return "assertion"
 	}
-	return "assertion"
 }
 
 func (p Profile) passed(check string) {
-	p.Trace.Add(trace.Step{Part: parameter(p.Purpose), Check: check, Result: trace.Passed})
+	p.Trace.Add(trace.Step{Part: p.parameter(), Check: check, Result: trace.Passed})
 }
 
 func (p Profile) failed(check string, err error, wants func(Profile) []string) {
-	step := trace.Step{Part: parameter(p.Purpose), Check: check, Result: trace.Undecided}
+	step := trace.Step{Part: p.parameter(), Check: check, Result: trace.Undecided}
 	if _, isFault := errors.AsType[*Fault](err); isFault {
 		step.Result = trace.Failed
 	}

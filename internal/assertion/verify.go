@@ -24,6 +24,7 @@ const (
 // Profile says whose assertion it must be and within which bounds. The zero Profile accepts nothing.
 type Profile struct {
 	Purpose        replay.Purpose   // what it is presented for
+	Parameter      string           // which parameter it comes in, for the trace; empty: the purpose says it
 	Issuer         string           // iss must be this, character by character (RFC 3986 §6.2.1)
 	Keys           Keys             // whose signature it must have
 	Subject        Subject          // what sub must be

@@ -28,6 +28,7 @@ func (r partyReader) client(v value) Client {
 	})
 	r.rules.fapi2 = fapi2 && r.profile == "" // else nothing at all is signed otherwise
 	c.Allow = list(m.optional("allow"), r.rules.read)
+	c.Exchange = list(m.optional("exchange"), r.rules.readExchange)
 	r.names.enter(id, c.ID)
 	if fapi2 {
 		holdClientToFAPI2(m, c)
@@ -47,7 +48,7 @@ func authenticationMethods() []string {
 }
 
 func readGrant(v value) string {
-	return v.oneOf("", ClientCredentials, JWTBearer)
+	return v.oneOf("", ClientCredentials, JWTBearer, TokenExchange)
 }
 
 // readSecrets reads one hash, or two while a client changes from one secret to the next.
@@ -96,9 +97,10 @@ func checkAuthentication(m *mapping, c Client) {
 		m.forbid("client_assertion", "%s reads no client assertion", c.Authentication)
 	case NoAuthentication:
 		forbidCredentials(m, "authentication is none")
-		if slices.Contains(c.Grants, ClientCredentials) {
-			m.place("grants").fault("has %s, but a client without authentication can only have %s",
-				ClientCredentials, JWTBearer)
+		for _, grant := range []string{ClientCredentials, TokenExchange} {
+			if slices.Contains(c.Grants, grant) {
+				m.place("grants").fault("has %s, but a client without authentication can only have %s", grant, JWTBearer)
+			}
 		}
 	}
 }
@@ -113,6 +115,9 @@ func forbidCredentials(m *mapping, why string) {
 func checkGrants(m *mapping, c Client) {
 	if len(c.Grants) == 0 || c.Authentication == "" {
 		return // A fault has been reported, and these would only follow from it.
+	}
+	if !slices.Contains(c.Grants, TokenExchange) {
+		m.forbid("exchange", "the client does not have the grant %s", TokenExchange)
 	}
 	asserts := slices.Contains(c.Grants, JWTBearer)
 	if !asserts {
@@ -129,12 +134,15 @@ func checkGrants(m *mapping, c Client) {
 }
 
 // checkRules asks for rules where they can apply: to a client that can get a token on its own word. One that only brings
-// the assertions of others gets what the rules of their issuers allow.
+// what others have gets what the rules of their issuers allow, or, for access tokens of ours, its exchange rules.
 func checkRules(m *mapping, c Client) {
-	ownWord := !slices.Equal(c.Grants, []string{JWTBearer}) || m.has("keys")
+	asserts := slices.Contains(c.Grants, JWTBearer)
+	onlyBrings := len(c.Grants) > 0 && !slices.Contains(c.Grants, ClientCredentials) && !(asserts && m.has("keys"))
 	switch {
-	case ownWord:
+	case !onlyBrings:
 		m.need("allow", "no rule, no token")
+	case m.has("allow") && !asserts:
+		m.place("allow").warn("is never used: the client only exchanges tokens, for which the rules of their issuers decide, or exchange")
 	case m.has("allow"):
 		m.place("allow").warn("is never used: the client has no keys, so it only brings assertions of issuers, whose rules decide")
 	}

@@ -111,6 +111,7 @@ const (
 const (
 	ClientCredentials = "client_credentials"
 	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	TokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange"
 )
 
 // Client is one registered client.
@@ -129,6 +130,7 @@ type Client struct {
 	Grants          []string        // grant_type values; at least one
 	Assertion       Assertion       // how the grant assertions look that it makes for itself (protocol G2)
 	Allow           []Rule
+	Exchange        []Rule // what it gets for access tokens of this service that it exchanges; only with TokenExchange
 }
 
 // SecretHash is an argon2id (PHC string) or bcrypt hash of a client secret.

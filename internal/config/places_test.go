@@ -31,7 +31,10 @@ func places(t *testing.T) []place {
 	var walk func(at place)
 	walk = func(at place) {
 		if reference, ok := at.says["$ref"].(string); ok {
-			definition := definitions[strings.TrimPrefix(reference, "#/$defs/")].(map[string]any)
+			definition := definitions
+			for name := range strings.SplitSeq(strings.TrimPrefix(reference, "#/$defs/"), "/") {
+				definition = definition[name].(map[string]any)
+			}
 			merged := map[string]any{}
 			for _, part := range []map[string]any{definition, at.says} {
 				for keyword, value := range part {

@@ -59,21 +59,35 @@ const (
 func (r ruleReader) read(v value) Rule {
 	m := v.mapping()
 	defer m.refuseOthers()
+	rule := r.readTerms(m)
+	rule.Subject = readExpression(m.optional("subject"))
+	rule.ExpiresWithAssertion = m.optional("expires_with_assertion").flag()
+	return rule
+}
+
+// readExchange reads one rule for an access token of ours, which is exchanged for one with the same subject that ends no
+// later: neither is for a rule to say.
+func (r ruleReader) readExchange(v value) Rule {
+	m := v.mapping()
+	defer m.refuseOthers()
+	return r.readTerms(m)
+}
+
+// readTerms reads what every rule can say.
+func (r ruleReader) readTerms(m *mapping) Rule {
 	resource := r.readResource(m.required("resource"))
 	scopes := r.readScopes(m.required("scopes"), resource)
 	return Rule{
-		At:                   m.at(),
-		Disabled:             m.optional("disabled").flag(),
-		If:                   readExpression(m.optional("if")),
-		Subject:              readExpression(m.optional("subject")),
-		Resource:             resource,
-		Scopes:               scopes,
-		DefaultScopes:        readDefaultScopes(m.optional("default_scopes"), scopes),
-		Lifetime:             m.optional("lifetime").lifetime(r.lifetime),
-		Narrow:               m.optional("narrow").flag(),
-		ExpiresWithAssertion: m.optional("expires_with_assertion").flag(),
-		Shadow:               m.optional("mode").oneOf(modeEnforce, modeEnforce, modeAudit) == modeAudit,
-		Claims:               readClaims(m.optional("claims")),
+		At:            m.at(),
+		Disabled:      m.optional("disabled").flag(),
+		If:            readExpression(m.optional("if")),
+		Resource:      resource,
+		Scopes:        scopes,
+		DefaultScopes: readDefaultScopes(m.optional("default_scopes"), scopes),
+		Lifetime:      m.optional("lifetime").lifetime(r.lifetime),
+		Narrow:        m.optional("narrow").flag(),
+		Shadow:        m.optional("mode").oneOf(modeEnforce, modeEnforce, modeAudit) == modeAudit,
+		Claims:        readClaims(m.optional("claims")),
 	}
 }
 

@@ -17,31 +17,36 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/issued"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/replay"
 )
 
-// Party is whose word an authorization rests on: a registered client or a trusted issuer.
+// Party is whose word an authorization rests on: a registered client or a trusted issuer. Or, where the word is our own,
+// the client that brings it.
 type Party struct {
 	Kind Kind
 	ID   string
 }
 
-// Kind tells clients from issuers. The zero Kind is neither.
+// Kind tells parties of one name apart. The zero Kind is none.
 type Kind int
 
-// The two kinds.
+// The kinds.
 const (
 	Client Kind = iota + 1
 	Issuer
+	Exchange // a client again, as it exchanges access tokens of ours: not on its own word, but on what they say
 )
 
-// Config is what the grants rest on.
+// Config is what the grants rest on. Clients and Verifier are required.
 type Config struct {
 	Clients  *client.Registry
 	Verifier *assertion.Verifier
-	Trusts   map[Party]Trust // who may assert, by issuer identifier or client id
+	Trusts   map[Party]Trust  // who may assert, by issuer identifier or client id
+	Issuer   string           // our own issuer identifier, by which tokens to be exchanged may name us
+	Issued   *issued.Verifier // of access tokens that are exchanged; nil: none is
 }
 
 // Grants are the grant types of this server.
@@ -70,6 +75,7 @@ type Authorization struct {
 	claims    map[string]any
 	scope     oauth.Scope
 	assertion assertion.Verified
+	exchange  exchange
 	valid     bool
 }
 
@@ -121,18 +127,18 @@ func (a Authorization) ExpiresAt() time.Time {
 
 // Uses returns the assertions that are good for one request only.
 func (a Authorization) Uses() []replay.Use {
-	uses := []replay.Use{a.client.Assertion().Use(), a.assertion.Use()}
+	uses := []replay.Use{a.client.Assertion().Use(), a.assertion.Use(), a.exchange.use()}
 	return slices.DeleteFunc(uses, replay.Use.IsZero)
 }
 
 // Constraint returns to what a token must be bound, as the client of the request and whoever made the assertion are
-// registered.
+// registered. What was bound is exchanged for what is bound too: else who has stolen it could make it of use.
 func (a Authorization) Constraint() oauth.Constraint {
-	registration, named := a.client.Client()
-	if !named {
-		return a.trust.Constraint
+	constraint := a.trust.Constraint.And(oauth.Constraint{Either: a.exchange.bound})
+	if registration, named := a.client.Client(); named {
+		constraint = constraint.And(registration.Constraint)
 	}
-	return registration.Constraint.And(a.trust.Constraint)
+	return constraint
 }
 
 // ProofAlgorithms returns the algorithms that a DPoP proof may have; none: nobody who takes part is held to any.
@@ -153,6 +159,8 @@ func (g *Grants) Authorize(ctx context.Context, client client.Authenticated) (Au
 		return clientCredentials(client)
 	case oauth.JWTBearer:
 		return g.jwtBearer(ctx, client)
+	case oauth.TokenExchange:
+		return g.tokenExchange(ctx, client)
 	default:
 		return Authorization{}, &oauth.Error{
 			Code:        oauth.UnsupportedGrantType,

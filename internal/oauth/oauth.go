@@ -1,13 +1,14 @@
-// Package oauth is the vocabulary of the token endpoint: the names that RFC 6749, RFC 7521, RFC 7523, RFC 8705, RFC 8707 and RFC 9449
-// register, the [TokenRequest], [Scope], and [Error], the one error that a caller ever sees.
+// Package oauth is the vocabulary of the token endpoint: the names that RFC 6749, RFC 7521, RFC 7523, RFC 8693, RFC 8705, RFC 8707 and
+// RFC 9449 register, the [TokenRequest], [Scope], and [Error], the one error that a caller ever sees.
 //
 // It knows words and grammar, not HTTP and not policy: everything here is decided from the text alone.
 package oauth
 
-// Grant types (RFC 6749 §4.4.2, RFC 7523 §2.1).
+// Grant types (RFC 6749 §4.4.2, RFC 7523 §2.1, RFC 8693 §2.1).
 const (
 	ClientCredentials = "client_credentials"
 	JWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	TokenExchange     = "urn:ietf:params:oauth:grant-type:token-exchange"
 )
 
 // ClientAssertionTypeJWTBearer is the one client_assertion_type (RFC 7523 §2.2).

@@ -29,6 +29,7 @@ type TokenRequest struct {
 	Scope     Scope    // requested; empty: none was
 	Resource  []string // RFC 8707 §2, each once
 	Assertion Secret   // the authorization grant of RFC 7521 §4.1
+	Exchange  Exchange // RFC 8693 §2.1; zero: it is none
 	ClientID  string   // as the form or the Authorization header claims; empty: not said
 
 	// Method is how the client tries to authenticate: NoAuthentication, ClientSecretBasic, ClientSecretPost, or
@@ -77,6 +78,11 @@ func ParseTokenRequest(form Form) (TokenRequest, error) {
 	if request.Proof, err = parseProof(form.Proofs); err != nil {
 		return TokenRequest{}, err
 	}
+	if request.GrantType == TokenExchange {
+		if request.Exchange, err = parseExchange(form.Parameters); err != nil {
+			return TokenRequest{}, err
+		}
+	}
 	if err := request.parseCredentials(form); err != nil {
 		return TokenRequest{}, err
 	}
@@ -97,10 +103,12 @@ func parseProof(headers []string) (Secret, error) {
 	}
 }
 
-// refuseRepeated holds protocol T3. Only resource may come more than once (RFC 8707 §2).
+// refuseRepeated holds protocol T3. Only resource may come more than once (RFC 8707 §2), and the audience of a token
+// exchange (RFC 8693 §2.1).
 func refuseRepeated(parameters url.Values) error {
+	exchanges := parameters.Get("grant_type") == TokenExchange
 	for name, values := range parameters {
-		if len(values) > 1 && name != "resource" {
+		if len(values) > 1 && name != "resource" && (name != "audience" || !exchanges) {
 			return malformed("parameter_repeated", "a parameter is there more than once")
 		}
 	}

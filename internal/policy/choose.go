@@ -24,7 +24,7 @@ func choose(matching []match, resources []string, scope oauth.Scope) ([]match, e
 		if !slices.ContainsFunc(matching, isFor) {
 			return nil, &oauth.Error{Code: oauth.InvalidTarget, Description: "no rule allows this resource", Reason: "resource_not_allowed"}
 		}
-		fits := slices.IndexFunc(matching, func(m match) bool { return isFor(m) && m.rule.grants(scope) })
+		fits := slices.IndexFunc(matching, func(m match) bool { return isFor(m) && m.grants(scope) })
 		if fits < 0 {
 			return nil, scopeNotAllowed()
 		}
@@ -38,7 +38,7 @@ func onlyResource(matching []match, scope oauth.Scope) (string, error) {
 	var resource string
 	for _, m := range matching {
 		switch {
-		case !m.rule.grants(scope):
+		case !m.grants(scope):
 		case resource == "":
 			resource = m.rule.Resource
 		case resource != m.rule.Resource:
@@ -61,7 +61,7 @@ func combine(chosen []match, requested oauth.Scope) (Decision, error) {
 	first := chosen[0]
 	decision := Decision{
 		subject:  first.subject,
-		scope:    first.rule.granted(requested),
+		scope:    first.granted(requested),
 		lifetime: first.rule.Lifetime,
 		claims:   maps.Clone(first.claims),
 	}
@@ -76,7 +76,7 @@ func combine(chosen []match, requested oauth.Scope) (Decision, error) {
 		}
 		decision.audience = append(decision.audience, m.rule.Resource)
 		decision.rules = append(decision.rules, m.rule)
-		decision.scope = decision.scope.And(m.rule.granted(requested))
+		decision.scope = decision.scope.And(m.granted(requested))
 		decision.lifetime = min(decision.lifetime, m.rule.Lifetime)
 	}
 	if len(decision.scope) == 0 {

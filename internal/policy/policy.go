@@ -47,6 +47,9 @@ func New(rules map[grant.Party][]Rule, isClient func(id string) bool) (*Policies
 			if !rule.compiled() {
 				return nil, fmt.Errorf("policy: rule %d of %q was not made by Compile", i, party.ID)
 			}
+			if party.Kind == grant.Exchange && rule.subject != nil {
+				return nil, fmt.Errorf("policy: rule %d of %q maps the subject of a token that is exchanged", i, party.ID)
+			}
 		}
 	}
 	return &Policies{maps.Clone(rules), isClient}, nil
@@ -61,6 +64,7 @@ type Decision struct {
 	lifetime  time.Duration
 	notAfter  time.Time
 	claims    map[string]any
+	actor     *oauth.Actor
 	rules     []*Rule
 	shadows   []Shadow
 	uses      []replay.Use
@@ -89,8 +93,11 @@ func (d Decision) Scope() oauth.Scope { return d.scope }
 func (d Decision) Lifetime() time.Duration { return d.lifetime }
 
 // NotAfter returns the moment beyond which the token must not live whatever its lifetime; zero: there is none
-// (protocol S3).
+// (protocol S3, X1).
 func (d Decision) NotAfter() time.Time { return d.notAfter }
+
+// Actor returns who acts on behalf of the subject (RFC 8693 §4.1); nil: nobody does.
+func (d Decision) Actor() *oauth.Actor { return d.actor }
 
 // Claims returns further claims of the token, none of them reserved.
 func (d Decision) Claims() map[string]any { return d.claims }
@@ -133,7 +140,7 @@ func (p *Policies) decide(authorization grant.Authorization, matching []match) (
 	if len(matching) == 0 {
 		return Decision{}, noRule(authorization)
 	}
-	chosen, err := choose(matching, authorization.Request().Resource, authorization.Scope())
+	chosen, err := choose(matching, authorization.Resources(), authorization.Scope())
 	if err != nil {
 		return Decision{}, err
 	}
@@ -149,17 +156,22 @@ func (p *Policies) decide(authorization grant.Authorization, matching []match) (
 		client = decision.subject
 	}
 	decision.clientID = client
-	if chosen[0].rule.ExpiresWithAssertion {
+	decision.notAfter = authorization.NotAfter()
+	if decision.notAfter.IsZero() && chosen[0].rule.ExpiresWithAssertion {
 		decision.notAfter = authorization.ExpiresAt()
 	}
-	decision.assertion = authorization.Assertion()
+	decision.assertion, decision.actor = authorization.Assertion(), authorization.Actor()
 	decision.valid = true
 	return decision, nil
 }
 
 // poses reports whether the token would be about a client that has not proved to have sent the request: a name alone is
-// said by anybody, and an API could take the token for that client's (RFC 9700 §4.15).
+// said by anybody, and an API could take the token for that client's (RFC 9700 §4.15). The subject of a token of ours had
+// proved it when it was issued.
 func (p *Policies) poses(authorization grant.Authorization, subject string) bool {
+	if authorization.Party().Kind == grant.Exchange && subject == authorization.Subject() {
+		return false
+	}
 	client, _ := authorization.Client()
 	proved := authorization.Proved() || authorization.Party().Kind == grant.Client
 	return p.isClient(subject) && (!proved || client != subject)
@@ -171,8 +183,11 @@ func wrongSubject(authorization grant.Authorization) error {
 		Description: "the subject that the assertion stands for has the name of a client",
 		Reason:      "subject_is_client",
 	}
-	if authorization.Request().GrantType == oauth.ClientCredentials {
+	switch authorization.Request().GrantType {
+	case oauth.ClientCredentials:
 		refusal.Code, refusal.Description = oauth.UnauthorizedClient, "the rule for this client gives it the name of another client"
+	case oauth.TokenExchange:
+		refusal.Code, refusal.Description = oauth.InvalidRequest, "the subject that the subject_token stands for has the name of a client"
 	}
 	return refusal
 }
@@ -181,8 +196,38 @@ func wrongSubject(authorization grant.Authorization) error {
 type match struct {
 	place   int // among the rules of its party
 	rule    *Rule
+	scopes  oauth.Scope // that it may grant: those of the rule, as far as what is exchanged has them too
 	subject string
 	claims  map[string]any
+}
+
+// newMatch returns what a rule that matches comes to for an authorization.
+func newMatch(place int, rule *Rule, authorization grant.Authorization) match {
+	found := match{place: place, rule: rule, scopes: rule.Scopes}
+	if limit, limited := authorization.Limit(rule.Resource); limited {
+		found.scopes = rule.Scopes.And(limit)
+	}
+	return found
+}
+
+// grants reports whether the rule can answer a request for scope.
+func (m match) grants(scope oauth.Scope) bool {
+	switch {
+	case len(scope) == 0:
+		return len(m.granted(nil)) > 0
+	case m.rule.Narrow:
+		return len(scope.And(m.scopes)) > 0
+	default:
+		return scope.Within(m.scopes)
+	}
+}
+
+// granted returns what the rule grants of requested, or its defaults where nothing was requested (protocol S1).
+func (m match) granted(requested oauth.Scope) oauth.Scope {
+	if len(requested) == 0 {
+		return m.rule.DefaultScopes.And(m.scopes)
+	}
+	return requested.And(m.scopes)
 }
 
 // matching finds the rules that hold for these claims.
@@ -198,7 +243,8 @@ func (p *Policies) matching(authorization grant.Authorization) (matching matches
 		if !mapped {
 			continue
 		}
-		found := match{i, rule, subject, rule.copiedClaims(claims)}
+		found := newMatch(i, rule, authorization)
+		found.subject, found.claims = subject, rule.copiedClaims(claims)
 		if rule.Shadow {
 			matching.inShadow = append(matching.inShadow, found)
 			continue
@@ -210,8 +256,11 @@ func (p *Policies) matching(authorization grant.Authorization) (matching matches
 
 // noRule says that nothing is allowed (protocol G7, G8).
 func noRule(authorization grant.Authorization) error {
-	if authorization.Request().GrantType == oauth.ClientCredentials {
+	switch authorization.Request().GrantType {
+	case oauth.ClientCredentials:
 		return &oauth.Error{Code: oauth.UnauthorizedClient, Description: "no rule allows this client anything", Reason: "no_rule"}
+	case oauth.TokenExchange: // RFC 8693 §2.2.2: unacceptable based on policy
+		return &oauth.Error{Code: oauth.InvalidRequest, Description: "no rule matches the claims of the subject_token", Reason: "no_rule"}
 	}
 	return &oauth.Error{Code: oauth.InvalidGrant, Description: "no rule matches the claims of the assertion", Reason: "no_rule"}
 }

@@ -124,22 +124,6 @@ func (t Terms) check() error {
 
 func (r Rule) compiled() bool { return r.made }
 
-// grants reports whether the rule can answer a request for scope.
-func (r Rule) grants(scope oauth.Scope) bool {
-	if len(scope) == 0 || scope.Within(r.Scopes) {
-		return true
-	}
-	return r.Narrow && len(scope.And(r.Scopes)) > 0
-}
-
-// granted returns what the rule grants of requested, or its defaults where nothing was requested (protocol S1).
-func (r Rule) granted(requested oauth.Scope) oauth.Scope {
-	if len(requested) == 0 {
-		return r.DefaultScopes
-	}
-	return requested.And(r.Scopes)
-}
-
 // subjectOf maps the subject. A mapping that has no value, because a claim is missing, maps nothing: the rule does not
 // match.
 func (r Rule) subjectOf(subject string, claims map[string]any) (mapped string, ok bool) {

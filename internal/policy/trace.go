@@ -22,13 +22,16 @@ func (p *Policies) record(authorization grant.Authorization, matching matches, e
 	if record == nil || err == nil && !record.Watched() {
 		return
 	}
-	rules := p.rules[authorization.Party()]
+	rules, list := p.rules[authorization.Party()], "allow"
+	if authorization.Party().Kind == grant.Exchange {
+		list = "exchange"
+	}
 	for i := range rules {
 		if i == rulesInLog && !record.Watched() {
 			record.Add(trace.Step{Part: fmt.Sprintf("%d more rules", len(rules)-i), Result: trace.Skipped})
 			break
 		}
-		part := fmt.Sprintf("allow[%d]", i)
+		part := fmt.Sprintf("%s[%d]", list, i)
 		if slices.ContainsFunc(matching.inForce, func(m match) bool { return m.rule == &rules[i] }) {
 			record.Add(trace.Step{Part: part, Result: trace.Passed})
 			continue
@@ -47,7 +50,7 @@ func (p *Policies) record(authorization grant.Authorization, matching matches, e
 		}
 	}
 	if err != nil {
-		record.Add(refusedStep(err, matching.inForce, authorization.Request().Resource))
+		record.Add(refusedStep(err, matching.inForce, authorization.Resources()))
 	}
 }
 
@@ -110,7 +113,7 @@ func refusedStep(err error, matching []match, resources []string) trace.Step {
 		case refusal.Code == oauth.InvalidTarget:
 			step.Check, step.Want = "resource", append(step.Want, m.rule.Resource)
 		case refusal.Code == oauth.InvalidScope && isFor:
-			step.Check, step.Want = "scope", append(step.Want, m.rule.Scopes...)
+			step.Check, step.Want = "scope", append(step.Want, m.scopes...)
 		}
 	}
 	slices.Sort(step.Want)

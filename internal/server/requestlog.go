@@ -45,11 +45,13 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 	}
 	attributes = append(attributes, slog.String("event", "token"), slog.Int("status", status))
 	// One that we do not have is not repeated: developers have sent assertions there.
-	if grantType := x.request.GrantType; grantType == oauth.ClientCredentials || grantType == oauth.JWTBearer {
+	switch grantType := x.request.GrantType; grantType {
+	case oauth.ClientCredentials, oauth.JWTBearer, oauth.TokenExchange:
 		add("grant_type", grantType)
 	}
 	s.addParties(add, x)
-	if used := slices.Concat(x.client.Assertion().Exceptions(), x.authorization.Assertion().Exceptions()); len(used) > 0 {
+	if used := slices.Concat(x.client.Assertion().Exceptions(), x.authorization.Assertion().Exceptions(),
+		x.authorization.ActorAssertion().Exceptions()); len(used) > 0 {
 		attributes = append(attributes, slog.Any("exceptions", used))
 	}
 	level, message := slog.LevelInfo, "token granted"
@@ -86,10 +88,26 @@ func (s *Server) addParties(add func(name, value string), x exchange) {
 		add("assertion_sub", grantAssertion.Subject())
 		add("assertion_jti", grantAssertion.ID())
 	}
+	addExchange(add, x)
 	add("sub", x.decision.Subject())
 	add("aud", strings.Join(x.decision.Audience(), " "))
 	add("scope", x.decision.Scope().String())
 	add("rule", strings.Join(x.decision.Rules(), " "))
+}
+
+// addExchange names the access token that was exchanged, and who acts on behalf of its subject.
+func addExchange(add func(name, value string), x exchange) {
+	if exchanged := x.authorization.Exchanged(); !exchanged.IsZero() {
+		add("exchanged_sub", exchanged.Subject)
+		add("exchanged_jti", exchanged.ID)
+		add("exchanged_client_id", exchanged.ClientID)
+	}
+	if actor := x.authorization.Actor(); actor != nil {
+		add("act_iss", actor.Issuer)
+		add("act_sub", actor.Subject)
+		add("act_client_id", actor.ClientID)
+	}
+	add("actor_token_jti", x.authorization.ActorAssertion().ID())
 }
 
 // shadow is what the log says of one rule in shadow mode.

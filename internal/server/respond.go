@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -14,11 +15,12 @@ const retryAfterSeconds = 5
 
 // tokenResponse is RFC 6749 §5.1.
 type tokenResponse struct {
-	AccessToken string         `json:"access_token"`
-	TokenType   string         `json:"token_type"`
-	ExpiresIn   int64          `json:"expires_in"` // seconds
-	Scope       string         `json:"scope"`
-	RecToken    map[string]any `json:"rec_token,omitempty"`
+	AccessToken     string         `json:"access_token"`
+	IssuedTokenType string         `json:"issued_token_type,omitempty"` // of a token exchange (RFC 8693 §2.2.1)
+	TokenType       string         `json:"token_type"`
+	ExpiresIn       int64          `json:"expires_in"` // seconds
+	Scope           string         `json:"scope"`
+	RecToken        map[string]any `json:"rec_token,omitempty"`
 }
 
 // errorResponse is RFC 6749 §5.2.
@@ -38,6 +40,9 @@ func (s *Server) respondToken(w http.ResponseWriter, r *http.Request, x exchange
 		TokenType:   x.token.Confirmation.TokenType(),
 		ExpiresIn:   x.token.ExpiresIn,
 		Scope:       x.token.Scope.String(),
+	}
+	if x.request.GrantType == oauth.TokenExchange {
+		response.IssuedTokenType = cmp.Or(x.request.Exchange.Wanted, oauth.TypeAccessToken)
 	}
 	if s.config.RecToken && !x.decision.Assertion().IsZero() {
 		response.RecToken = x.decision.Assertion().Claims()

@@ -92,6 +92,12 @@ func (s *Server) useOnce(ctx context.Context, decision policy.Decision) error {
 		return &oauth.Error{Code: oauth.InvalidClient, Description: "client_assertion: " + assertion.ErrReplayed.Sentence, Reason: "client_assertion_replayed"}
 	case replayed.Purpose == replay.ForProof:
 		return &oauth.Error{Code: oauth.InvalidDPoPProof, Description: "DPoP proof: " + dpop.ErrReplayed.Sentence, Reason: "dpop_replayed"}
+	case decision.Sender().Authorization().Request().GrantType == oauth.TokenExchange:
+		return &oauth.Error{
+			Code:        oauth.InvalidRequest,
+			Description: "subject_token or actor_token: " + assertion.ErrReplayed.Sentence,
+			Reason:      "exchange_replayed",
+		}
 	default:
 		return &oauth.Error{Code: oauth.InvalidGrant, Description: "assertion: " + assertion.ErrReplayed.Sentence, Reason: "assertion_replayed"}
 	}

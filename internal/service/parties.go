@@ -29,6 +29,9 @@ func (b *builder) clients() ([]*client.Registration, trusts, rules) {
 		registration := b.registration(registered)
 		registrations = append(registrations, registration)
 		allowed[party] = b.rules(registered.Allow, nil)
+		if len(registered.Exchange) > 0 {
+			allowed[grant.Party{Kind: grant.Exchange, ID: registered.ID}] = b.rules(registered.Exchange, nil)
+		}
 		if registration.Keys != nil && registration.Allows(oauth.JWTBearer) {
 			trust := b.trust(registered.Assertion, registration.Keys)
 			trust.Disabled = registered.Disabled

@@ -185,7 +185,13 @@ func (b *builder) addStages(wanted *server.Config, trusted trusts, allowed rules
 	if wanted.Senders, wanted.Nonces, err = b.senders(); err != nil {
 		return err
 	}
-	if wanted.Grants, err = grant.New(grant.Config{Clients: wanted.Clients, Verifier: b.verifier, Trusts: trusted}); err != nil {
+	exchanged, err := b.issued(wanted.Keys)
+	if err != nil {
+		return err
+	}
+	if wanted.Grants, err = grant.New(grant.Config{
+		Clients: wanted.Clients, Verifier: b.verifier, Trusts: trusted, Issuer: b.config.Issuer, Issued: exchanged,
+	}); err != nil {
 		return err
 	}
 	if wanted.Policies, err = policy.New(allowed, wanted.Clients.Has); err != nil {

@@ -3,6 +3,7 @@ package service
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"example.com/countersign/internal/config"
@@ -114,7 +115,7 @@ func (b *builder) source(ring config.KeyRing) keys.Source {
 func longestLifetime(configuration *config.Config) time.Duration {
 	longest := configuration.AccessTokens.Lifetime
 	for _, party := range configuration.Clients {
-		for _, rule := range party.Allow {
+		for _, rule := range slices.Concat(party.Allow, party.Exchange) {
 			longest = max(longest, rule.Lifetime)
 		}
 	}

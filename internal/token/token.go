@@ -98,7 +98,8 @@ type claims struct {
 	ID        string `json:"jti"`
 	Scope     string `json:"scope"`
 
-	Confirmation oauth.Confirmation `json:"cnf,omitzero"` // RFC 7800 §3.1, protocol W4
+	Confirmation oauth.Confirmation `json:"cnf,omitzero"`  // RFC 7800 §3.1, protocol W4
+	Actor        *oauth.Actor       `json:"act,omitempty"` // RFC 8693 §4.1, protocol X1
 }
 
 // Draft makes a draft of what was decided. The error is an *oauth.Error: temporarily_unavailable where there is no key.
@@ -123,7 +124,7 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 	if limit := decision.NotAfter(); !limit.IsZero() && limit.Before(expires) {
 		// An assertion is still good for Skew after its exp; a token that ends with it would end in the past.
 		if !limit.After(now.Add(time.Second)) {
-			return Draft{}, &oauth.Error{Code: oauth.InvalidGrant, Description: "assertion: exp is too near for a token that ends with it", Reason: "expires_too_soon"}
+			return Draft{}, tooSoon(decision)
 		}
 		expires = limit
 	}
@@ -138,7 +139,17 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 		Scope:     decision.Scope().String(),
 
 		Confirmation: confirmation,
+		Actor:        decision.Actor(),
 	}}, nil
+}
+
+// tooSoon refuses a token that would end as soon as it is there.
+func tooSoon(decision policy.Decision) error {
+	refusal := &oauth.Error{Code: oauth.InvalidGrant, Description: "assertion: exp is too near for a token that ends with it", Reason: "expires_too_soon"}
+	if decision.Sender().Authorization().Request().GrantType == oauth.TokenExchange {
+		refusal.Code, refusal.Description = oauth.InvalidRequest, "subject_token or actor_token: exp is too near for a token that ends with it"
+	}
+	return refusal
 }
 
 // constraintOf returns what each of these resources asks for.
