@@ -103,9 +103,9 @@ func shownRule(change difference.Change) (rule *config.Rule, scopes []string) {
 	switch {
 	case rule == nil || change.Sign() == "~":
 		return nil, nil
-	case change.What == "allow":
+	case change.What == "allow", change.What == "exchange":
 		return rule, rule.Scopes
-	case change.What == "allow.scopes":
+	case change.What == "allow.scopes", change.What == "exchange.scopes":
 		return rule, strings.Fields(change.Old + change.New)
 	}
 	return nil, nil
@@ -118,7 +118,7 @@ func (d diffed) printRule(out *strings.Builder, change difference.Change, rule c
 		configuration = d.before.configuration
 	}
 	shown := entitlement{}.with(rule, tokensOf(configuration)[rule.Resource])
-	if change.What != "allow" {
+	if change.What != "allow" && change.What != "exchange" {
 		// The rest of the rule is as it was, or is told of by itself.
 		shown = entitlement{Resource: shown.Resource, Lifetime: shown.Lifetime, Format: shown.Format, Algorithm: shown.Algorithm,
 			DefaultScopes: scopes}
@@ -138,7 +138,7 @@ func (d diffed) printRule(out *strings.Builder, change difference.Change, rule c
 func printField(out *strings.Builder, change difference.Change) {
 	name := change.What
 	if change.Resource != "" {
-		name = pad(change.Resource, resourceColumn) + "  " + strings.TrimPrefix(name, "allow.")
+		name = pad(change.Resource, resourceColumn) + "  " + strings.TrimPrefix(strings.TrimPrefix(name, "allow."), "exchange.")
 	}
 	was, is := printable(oneLine(change.Old)), printable(oneLine(change.New))
 	line := change.Sign() + " " + name + ": " + was + is

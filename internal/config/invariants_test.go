@@ -138,9 +138,9 @@ func (i invariants) client(c config.Client) {
 	i.must(len(c.Grants) > 0, "a client has a grant", c.ID)
 	i.distinct(c.Grants)
 	for _, grant := range c.Grants {
-		i.must(grant == config.ClientCredentials || grant == config.JWTBearer, "a known grant", grant)
+		i.must(grant == config.ClientCredentials || grant == config.JWTBearer || grant == config.TokenExchange, "a known grant", grant)
 	}
-	asserts := contains(c.Grants, config.JWTBearer)
+	asserts, exchanges := contains(c.Grants, config.JWTBearer), contains(c.Grants, config.TokenExchange)
 	i.must(asserts || c.Assertion.At == config.Position{}, "an assertion only with its grant", c.ID)
 	i.must(c.Assertion.At == config.Position{} || !c.Keys.IsZero(), "own assertions are verified with keys", c.ID)
 	i.authentication(c, asserts)
@@ -156,7 +156,17 @@ func (i invariants) client(c config.Client) {
 	i.must(c.ClientAssertion.MaxLifetime <= 10*time.Minute, "a client assertion lives for 10 m without an exception", c)
 	i.exceptions(c.ClientAssertion.Exceptions, "client_assertion.", 10*time.Minute)
 	i.assertion(c.Assertion, time.Hour)
-	i.rules(c.Allow)
+	i.must(exchanges || c.Exchange == nil, "rules for an exchange only with its grant", c.ID)
+	i.must(!exchanges || c.Authentication != config.NoAuthentication, "whoever exchanges tokens is known", c.ID)
+	if !exchanges || len(c.Allow) > 0 {
+		i.rules(c.Allow)
+	}
+	if c.Exchange != nil {
+		i.rules(c.Exchange)
+	}
+	for _, rule := range c.Exchange {
+		i.must(rule.Subject.Text == "" && !rule.ExpiresWithAssertion, "an exchange leaves the subject and the end alone", rule)
+	}
 }
 
 func (i invariants) authentication(c config.Client, asserts bool) {

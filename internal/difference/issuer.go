@@ -22,7 +22,7 @@ func (c *comparison) issuer(at place, was, is config.Issuer) error {
 	if was.Preset == is.Preset { // else another preset has brought others
 		c.claimTypes(at, was.ClaimTypes, is.ClaimTypes)
 	}
-	c.rules(at, was.Allow, is.Allow)
+	c.entitled(at, issuerParty(was), issuerParty(is))
 	return nil
 }
 

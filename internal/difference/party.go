@@ -12,17 +12,18 @@ type party struct {
 	name     string
 	disabled bool
 	rules    []config.Rule
+	exchange []config.Rule // of a client
 }
 
 func (p party) there() bool   { return p.name != "" }
 func (p party) enabled() bool { return p.there() && !p.disabled }
 
 func clientParty(client config.Client) party {
-	return party{client.ID, client.Disabled, client.Allow}
+	return party{client.ID, client.Disabled, client.Allow, client.Exchange}
 }
 
 func issuerParty(issuer config.Issuer) party {
-	return party{issuer.Issuer, issuer.Disabled, issuer.Allow}
+	return party{issuer.Issuer, issuer.Disabled, issuer.Allow, nil}
 }
 
 // clients compares the registered clients.
@@ -93,11 +94,19 @@ func (c *comparison) standing(at place, name string, was, is party) (both bool) 
 	}
 	switch {
 	case is.enabled():
-		c.rules(at, nil, is.rules)
+		c.entitled(at, party{}, is)
 	case was.enabled():
-		c.rules(at, was.rules, nil)
+		c.entitled(at, was, party{})
 	}
 	return false
+}
+
+// entitled compares all that a party may get: on its own word, and for tokens of ours that it exchanges.
+func (c *comparison) entitled(at place, was, is party) {
+	at.path = "allow"
+	c.rules(at, was.rules, is.rules)
+	at.path = "exchange"
+	c.rules(at, was.exchange, is.exchange)
 }
 
 // canBeVouchedFor reports whether anybody in the document after may get a token about a subject of this name, where it
@@ -141,7 +150,7 @@ func (c *comparison) client(at place, was, is config.Client) error {
 	if asserts(was) && asserts(is) {
 		c.assertion(at.within("assertion.", was.Assertion.At, is.Assertion.At), was.Assertion, is.Assertion)
 	}
-	c.rules(at, was.Allow, is.Allow)
+	c.entitled(at, clientParty(was), clientParty(is))
 	return nil
 }
 

@@ -55,9 +55,8 @@ func (a rule) String() string {
 
 // rules compares what a party may get, one resource after the other: which rule decides is settled for each of them
 // apart, by the first that matches the claims and grants the requested scope. A rule that is disabled, or in audit mode,
-// is not there.
+// is not there. at is the place of their list.
 func (c *comparison) rules(at place, before, after []config.Rule) {
-	at.path += "allow"
 	for _, resource := range resourcesOf(after, before) {
 		r := newRuling(enabled(before, resource), enabled(after, resource))
 		for j := range r.after {

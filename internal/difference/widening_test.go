@@ -59,6 +59,12 @@ clients:
       - {resource: "urn:legacy", scopes: [read]} # portal
       - {resource: "urn:ledger", scopes: [read], disabled: true} # disabled rule
       - {resource: "urn:ledger", scopes: [read], mode: audit} # audited rule
+  - id: front
+    authentication: client_secret_post
+    secrets: [` + otherHash + `]
+    grants: ["` + config.TokenExchange + `"] # front
+    exchange:
+      - {resource: "urn:api", scopes: [read, write], default_scopes: [write], lifetime: 4m, if: has(claims.act)} # exchange
   - id: robot
     authentication: none
     keys: {secret: projects/acme/secrets/robot, algorithm: RS256}
@@ -331,6 +337,15 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 			`resource: "urn:api", scopes: [read]}`, another},
 		{"portal", "allow", "disabled: true} # disabled rule", "disabled: false}", narrows},
 		{"portal", "allow", "mode: audit} # audited rule", "mode: enforce}", narrows},
+
+		// What is exchanged.
+		{"front", "exchange.default_scopes", "default_scopes: [write], lifetime: 4m", "lifetime: 4m", narrows},
+		{"front", "exchange.narrow", "lifetime: 4m", "lifetime: 4m, narrow: true", narrows},
+		{"front", "exchange.lifetime", "lifetime: 4m", "lifetime: 5m", narrows},
+		{"front", "exchange.if", "has(claims.act)", "has(claims.cnf)", another},
+		{"front", "exchange", "has(claims.act)} # exchange\n", "has(claims.act)}\n      - {resource: \"urn:vault\", scopes: [read]}\n", narrows},
+		{"front", "grants", "] # front", ", client_credentials]\n    allow: [{resource: \"urn:api\", scopes: [read]}]", narrows},
+		{"front", "allow", "] # front", ", client_credentials]\n    allow: [{resource: \"urn:api\", scopes: [read]}]", narrows},
 	} {
 		t.Run(test.party+" "+test.what+" "+test.by, func(t *testing.T) {
 			before, after := base, replaced(t, base, test.part, test.by)
