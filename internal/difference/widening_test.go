@@ -64,7 +64,7 @@ clients:
     secrets: [` + otherHash + `]
     grants: ["` + config.TokenExchange + `"] # front
     exchange:
-      - {resource: "urn:api", scopes: [read, write], default_scopes: [write], lifetime: 4m, if: has(claims.act)} # exchange
+      - {resource: "urn:api", scopes: [write, read], default_scopes: [write], lifetime: 4m, if: has(claims.act)} # exchange
   - id: robot
     authentication: none
     keys: {secret: projects/acme/secrets/robot, algorithm: RS256}
