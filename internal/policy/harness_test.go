@@ -16,6 +16,7 @@ import (
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/dpop"
 	"example.com/countersign/internal/grant"
+	"example.com/countersign/internal/issued"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
@@ -40,6 +41,7 @@ const (
 var (
 	theIssuer = grant.Party{Kind: grant.Issuer, ID: issuer}
 	theClient = grant.Party{Kind: grant.Client, ID: "billing"}
+	theSwaps  = grant.Party{Kind: grant.Exchange, ID: "gateway"}
 )
 
 // registered are the keys of the issuer.
@@ -51,7 +53,8 @@ func (r registered) Find(_ context.Context, token *jose.Token) (jose.Verificatio
 
 // stages are those before package policy, and a compiler.
 type stages struct {
-	key      jose.SigningKey
+	key      jose.SigningKey // the issuer's
+	own      jose.SigningKey // ours
 	clients  *client.Registry
 	senders  *sender.Senders
 	grants   *grant.Grants
@@ -70,6 +73,13 @@ func newStages(t testing.TB) *stages {
 	var err error
 	s.key, err = jose.NewSharedSecretSigningKey([]byte(strings.Repeat("k", 32)), jose.HS256, "")
 	must(err)
+	s.own, err = jose.GenerateSigningKey(jose.ES256)
+	must(err)
+	exchanged, err := issued.New(issued.Config{
+		Issuer: server, Now: func() time.Time { return epoch },
+		Keys: func(context.Context) (jose.KeySet, error) { return jose.KeySet{s.own.Verification()}, nil },
+	})
+	must(err)
 	verifier, err := assertion.NewVerifier(func() time.Time { return epoch }, 10*time.Second)
 	must(err)
 	hash, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
@@ -79,12 +89,13 @@ func newStages(t testing.TB) *stages {
 	both := []string{oauth.ClientCredentials, oauth.JWTBearer}
 	s.clients, err = client.New(client.Config{Verifier: verifier, Now: func() time.Time { return epoch }, Registrations: []*client.Registration{
 		{ID: "billing", Method: oauth.ClientSecretPost, Grants: both, Secrets: []*client.SecretHash{secret}},
+		{ID: "gateway", Method: oauth.ClientSecretPost, Grants: []string{oauth.TokenExchange}, Secrets: []*client.SecretHash{secret}},
 		{ID: "public", Method: oauth.NoAuthentication, Grants: []string{oauth.JWTBearer}},
 		{ID: "retired", Disabled: true, Method: oauth.ClientSecretPost, Grants: both, Secrets: []*client.SecretHash{secret}},
 	}})
 	must(err)
 	s.grants, err = grant.New(grant.Config{
-		Clients: s.clients, Verifier: verifier,
+		Clients: s.clients, Verifier: verifier, Issuer: server, Issued: exchanged,
 		Trusts: map[grant.Party]grant.Trust{theIssuer: {
 			Keys: registered{s.key.Verification()}, Audiences: []string{server}, MaxLifetime: time.Hour,
 			Subject: assertion.SubjectRequired, Client: grant.ClientOptional,
