@@ -24,8 +24,8 @@ type entitlement struct {
 	Scopes         []string          `json:"scopes"`
 	DefaultScopes  []string          `json:"default_scopes"`
 	Narrow         bool              `json:"narrow"`
-	Lifetime       int64             `json:"lifetime"` // seconds
-	WithAssertion  bool              `json:"expires_with_assertion"`
+	Lifetime       int64             `json:"lifetime"`               // seconds
+	WithAssertion  bool              `json:"expires_with_assertion"` // or with the token that is exchanged
 	Claims         map[string]string `json:"claims,omitempty"`
 	Format         string            `json:"format"`    // of the token: jwt or opaque
 	Algorithm      string            `json:"algorithm"` // of its signature, or with which it is sealed
@@ -58,16 +58,22 @@ func entitlements(configuration *config.Config) []entitlement {
 			all = append(all, party.with(rule, tokens[rule.Resource]))
 		}
 	}
+	exchanges := false
 	for _, client := range configuration.Clients {
+		exchanges = exchanges || !client.Disabled && slices.Contains(client.Grants, oauth.TokenExchange)
 		party := ofClient(client)
 		if configuration.FAPI2(client) {
 			party.Profile = config.ProfileFAPI2
 		}
-		add(party, client.Allow)
+		add(party.by(withoutExchange(client.Grants)), client.Allow)
+		add(party.by([]string{oauth.TokenExchange}), client.Exchange)
 	}
 	for _, issuer := range configuration.Issuers {
 		party := ofIssuer(issuer)
 		party.Profile = configuration.Profile
+		if exchanges {
+			party.Grants = append(party.Grants, oauth.TokenExchange)
+		}
 		add(party, issuer.Allow)
 	}
 	return all
@@ -114,6 +120,20 @@ func ofIssuer(issuer config.Issuer) entitlement {
 	}
 }
 
+// by returns what the party gets by some of its grants.
+func (e entitlement) by(grants []string) entitlement {
+	e.Grants = grants
+	return e
+}
+
+// withoutExchange returns the grants that the rules of a client itself are for.
+func withoutExchange(grants []string) []string {
+	return slices.DeleteFunc(slices.Clone(grants), func(grant string) bool { return grant == oauth.TokenExchange })
+}
+
+// exchanges reports whether it is granted for an access token of the service, and nothing else.
+func (e entitlement) exchanges() bool { return slices.Equal(e.Grants, []string{oauth.TokenExchange}) }
+
 // with returns what a rule allows to the party.
 func (e entitlement) with(rule config.Rule, tokens resourceTokens) entitlement {
 	e.Disabled = e.Disabled || rule.Disabled
@@ -123,7 +143,7 @@ func (e entitlement) with(rule config.Rule, tokens resourceTokens) entitlement {
 	}
 	e.If, e.Subject = rule.If.Text, rule.Subject.Text
 	e.Resource, e.Scopes, e.DefaultScopes, e.Narrow = rule.Resource, rule.Scopes, rule.DefaultScopes, rule.Narrow
-	e.Lifetime, e.WithAssertion = int64(rule.Lifetime.Seconds()), rule.ExpiresWithAssertion
+	e.Lifetime, e.WithAssertion = int64(rule.Lifetime.Seconds()), rule.ExpiresWithAssertion || e.exchanges()
 	e.Format, e.Algorithm = tokens.format, tokens.algorithm
 	e.DPoP, e.MTLS = e.DPoP || tokens.dpop, e.MTLS || tokens.mtls
 	if len(rule.Claims) > 0 {

@@ -38,6 +38,10 @@ names that they have in the log's trace of a refused request.
 
    localrun explain -assertion token.jwt -client portal -resource https://api.example.com
 
+   localrun explain -assertion token.jwt -grant token-exchange -client portal
+      as the subject_token of a token exchange; an access token of the service itself
+      cannot be explained, since that takes its keys
+
 It opens no connection and reads no secret. What cannot be known that way is
 marked with a dash and taken for granted: a signature whose keys are elsewhere,
 the credential of -client, the DPoP proof or the certificate that a token has to be
@@ -52,8 +56,8 @@ configuration, the assertion or the keys cannot be read.`,
 			&cli.StringFlag{Name: "config", Local: true, Value: "config.yaml",
 				Usage: "the configuration in `FILE`; - is stdin"},
 			&cli.StringFlag{Name: "assertion", Local: true, Value: "-", Usage: "the assertion in `FILE`; - is stdin"},
-			&cli.StringFlag{Name: "grant", Local: true, Usage: "client_credentials or jwt-bearer (default: by the configuration)",
-				Validator: oneOf(oauth.ClientCredentials, grantJWTBearer, oauth.JWTBearer)},
+			&cli.StringFlag{Name: "grant", Local: true, Usage: "client_credentials, jwt-bearer or token-exchange (default: by the configuration)",
+				Validator: oneOf(oauth.ClientCredentials, grantJWTBearer, oauth.JWTBearer, grantTokenExchange, oauth.TokenExchange)},
 			&cli.StringFlag{Name: "client", Local: true, Usage: "`ID` of the client that sends it"},
 			&cli.StringFlag{Name: "scope", Local: true, Usage: "`SCOPES` that are asked for, with spaces between them"},
 			&cli.StringSliceFlag{Name: "resource", Local: true,
@@ -134,8 +138,11 @@ func readQuestion(cmd *cli.Command) (question, error) {
 		resources: cmd.StringSlice("resource"),
 		at:        time.Now(),
 	}
-	if q.grant == grantJWTBearer {
+	switch q.grant {
+	case grantJWTBearer:
 		q.grant = oauth.JWTBearer
+	case grantTokenExchange:
+		q.grant = oauth.TokenExchange
 	}
 	if at := cmd.String("at"); at != "" {
 		q.at, _ = time.Parse(time.RFC3339, at) // the option's validator has parsed it

@@ -32,10 +32,11 @@ func printExplanations(out io.Writer, explanations []explanation) error {
 }
 
 func (e explanation) print(out io.Writer) {
-	use := "As the assertion of a JWT authorization grant"
-	if e.Parameter == clientAssertionParameter {
-		use = "As client authentication, for client_credentials"
-	}
+	use := map[string]string{
+		assertionParameter:       "As the assertion of a JWT authorization grant",
+		clientAssertionParameter: "As client authentication, for client_credentials",
+		subjectTokenParameter:    "As the subject_token of a token exchange",
+	}[e.Parameter]
 	_, _ = fmt.Fprintf(out, "%s, at %s.\nIt claims to be of %s.\n\n", use, momentText(e.At), printable(e.Party))
 	for _, check := range e.Checks {
 		check.print(out)

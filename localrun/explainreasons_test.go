@@ -54,6 +54,10 @@ clients:
     secrets: ["$argon2id$v=19$m=64,t=1,p=1$f0Y4efikBUU$2aKtyboevh+TiGuyB2ri1A"]
     grants: [client_credentials]
     allow: [{resource: https://api.example.com, scopes: [read]}]
+  - id: front
+    authentication: client_secret_basic
+    secrets: ["$argon2id$v=19$m=64,t=1,p=1$f0Y4efikBUU$2aKtyboevh+TiGuyB2ri1A"]
+    grants: ["urn:ietf:params:oauth:grant-type:token-exchange"]
   - id: mail-app
     authentication: none
     grants: ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
@@ -172,6 +176,7 @@ func (e explainTest) refusals(t *testing.T) []refused {
 	from := func(issuer string) string { return e.sign(t, "ci", "JWT", by(issuer)) }
 	batch := func(changes said) string { return e.sign(t, "batch", "JWT", by("batch").with(changes)) }
 	in := func(d time.Duration) any { return noon().Add(d).Unix() }
+	const exchanged = "-grant token-exchange -client front"
 	claims, header := `{"iss":"`+ci+`","exp":1772366700}`, `{"alg":"ES256"}`
 	return []refused{
 		// The request.
@@ -239,6 +244,16 @@ func (e explainTest) refusals(t *testing.T) []refused {
 		{"assertion_jti_missing", e.sign(t, "ci", "JWT", by("https://partner.example.com").with(said{"jti": nil})), "", "jti is missing"},
 		{"scope_claim", good(said{"scope": []string{"read"}}), "-resource https://api.example.com", "the assertion's scope is not a string"},
 
+		// What is exchanged.
+		{"subject_token_too_long", good(said{"pad": strings.Repeat("x", 16<<10)}), exchanged, "subject_token is longer than 16 KiB"},
+		{"subject_token_expired", good(said{"exp": in(-time.Minute)}), exchanged, "exp has passed"},
+		{"subject_token_party_unknown", from("https://nobody.example.com"), exchanged, "nobody is registered under this iss"},
+		{"subject_token_party_unknown", batch(nil), exchanged, "nobody is registered under this iss"},
+		{"act", good(said{"act": "agent"}), exchanged, "its act claim is not one that can be carried on"},
+		{"may_act", good(said{"may_act": said{"sub": "x"}}), exchanged, "its may_act claim does not name the client"},
+		{"grant_not_allowed", good(nil), "-grant token-exchange -client portal", "not registered for this grant_type"},
+		{"no_rule", good(said{"ref": "Main"}), exchanged, "no rule matches the claims of the subject_token"},
+
 		// What it asks for.
 		{"no_rule", good(said{"ref": "Main"}), "", `it differs from "main" in capital letters only`},
 		{"no_rule", good(said{"ref": "x", "branch": "main"}), "", "the claim branch has the value that ref should have"},
@@ -283,6 +298,11 @@ var notExplained = map[string]string{
 	"authorization_scheme_unknown": theRequest, "basic_malformed": theRequest, "assertion_missing": theRequest,
 	"dpop_empty": theRequest, "dpop_repeated": theRequest, "proxy_secret_unavailable": theRequest, "dpop_nonce_keys_unavailable": theRequest,
 	"certificate_proxy": theRequest, "certificate_malformed": theRequest, "certificate_too_large": theRequest,
+	"subject_token_missing": theRequest, "subject_token_type_missing": theRequest,
+	"actor_token_missing": theRequest, "actor_token_type_missing": theRequest, "actor_token_too_long": theRequest,
+	"requested_token_type_unknown": theRequest,
+	"actor_of_other_client":        noActor, "actor_delegated": noActor, "act_too_deep": noActor,
+
 	"iss": "whose it is follows from its iss",
 
 	"require": "it is a fault of a preset, found when a configuration is loaded",
@@ -293,12 +313,14 @@ var notExplained = map[string]string{
 	"signing_key_unavailable": standsIn, "signing_failed": standsIn, "configuration_unavailable": standsIn,
 	"dpop_missing": standsIn, "constraint_missing": standsIn, "certificate_missing": standsIn,
 	"replayed": aNewService, "assertion_replayed": aNewService, "client_assertion_replayed": aNewService, "replay_store_unavailable": aNewService,
-	"dpop_replayed": aNewService,
+	"dpop_replayed": aNewService, "exchange_replayed": aNewService,
+	"issued_tokens_unavailable": "an access token of ours takes our keys",
 }
 
 const (
 	theRequest   = "explain makes the request itself"
 	noConnection = "a certificate comes with a TLS connection, and explain has none"
+	noActor      = "explain has no actor_token"
 	standsIn     = "there is a stand-in for what could fail"
 	aNewService  = "a service that has just begun remembers nothing"
 )
@@ -330,7 +352,7 @@ func TestExplainForgetsNoReason(t *testing.T) {
 func reasonsInSource(t *testing.T) []string {
 	t.Helper()
 	// What a proof is refused for, package dpop, is left out: explain makes the proof itself.
-	written := regexp.MustCompile(`(?:Reason: +|Fault\{|(?:malformed|invalid|refused|unauthorized|Unavailable)\()"([a-z0-9_]*[a-z0-9])"`)
+	written := regexp.MustCompile(`(?:Reason: +|Fault\{|(?:malformed|invalid|refused|refuseExchange|unauthorized|Unavailable)\()"([a-z0-9_]*[a-z0-9])"`)
 	var reasons []string
 	for _, stage := range []string{"server", "oauth", "client", "grant", "policy", "token", "assertion", "jose", "sender", "mutualtls"} {
 		files, err := filepath.Glob(filepath.Join("..", "internal", stage, "*.go"))

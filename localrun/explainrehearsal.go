@@ -210,6 +210,9 @@ func (r *rehearsal) ask(q question, use assertionUse, assertion oauth.Secret) er
 		set("client_assertion", assertion.Reveal())
 		return nil
 	}
-	set("assertion", assertion.Reveal())
+	set(use.parameter(), assertion.Reveal())
+	if use.grant == oauth.TokenExchange {
+		set("subject_token_type", oauth.TypeJWT)
+	}
 	return r.standInForClient(q.client)
 }

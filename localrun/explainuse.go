@@ -12,20 +12,25 @@ import (
 	"example.com/countersign/internal/oauth"
 )
 
-// assertionUse is one of the two uses of an assertion (RFC 7523 §2.1, §2.2): by the grant_type of the request.
+// assertionUse is one of the uses of an assertion (RFC 7523 §2.1, §2.2, RFC 8693 §2.1): by the grant_type of the request.
 type assertionUse struct{ grant string }
 
 const (
 	assertionParameter       = "assertion"
 	clientAssertionParameter = "client_assertion"
+	subjectTokenParameter    = "subject_token"
 )
 
 // parameter returns the name of the parameter that it comes in.
 func (u assertionUse) parameter() string {
-	if u.grant == oauth.ClientCredentials {
+	switch u.grant {
+	case oauth.ClientCredentials:
 		return clientAssertionParameter
+	case oauth.TokenExchange:
+		return subjectTokenParameter
+	default:
+		return assertionParameter
 	}
-	return assertionParameter
 }
 
 // usesOf returns what an assertion with this iss can be by the configuration. One of a stranger is taken for a grant
@@ -83,12 +88,13 @@ type claimant struct {
 	known    bool
 }
 
-// claimantOf finds the party as the service does: an issuer first, and a client only where it may assert.
+// claimantOf finds the party as the service does: an issuer first, and a client only where it may assert. Its own assertion
+// is nothing to exchange.
 func (u assertionUse) claimantOf(configuration *config.Config, name string) claimant {
-	if issuer, is := issuerNamed(configuration, name); is && u.grant == oauth.JWTBearer {
+	if issuer, is := issuerNamed(configuration, name); is && u.grant != oauth.ClientCredentials {
 		return claimant{"the issuer " + name, &issuer.Keys, issuer.Allow, issuer.Disabled, true}
 	}
-	if registered, is := clientNamed(configuration, name); is {
+	if registered, is := clientNamed(configuration, name); is && u.grant != oauth.TokenExchange {
 		return claimant{"the client " + name, &registered.Keys, registered.Allow, registered.Disabled, true}
 	}
 	return claimant{name: "somebody whom the configuration does not know"}

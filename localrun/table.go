@@ -88,7 +88,8 @@ func conditions(e entitlement) []string {
 	add(e.Subject != "", "subject "+oneLine(e.Subject))
 	add(!slices.Equal(e.DefaultScopes, e.Scopes), "default scopes "+strings.Join(e.DefaultScopes, " "))
 	add(e.Narrow, "narrow: of a wider scope the allowed part is granted")
-	add(e.WithAssertion, "ends with the assertion")
+	add(e.WithAssertion && !e.exchanges(), "ends with the assertion")
+	add(e.exchanges(), "for an access token: with its subject, no later than its end, and no more at what it is for")
 	for _, name := range slices.Sorted(maps.Keys(e.Claims)) {
 		add(true, "claim "+name+" = "+oneLine(e.Claims[name]))
 	}

@@ -71,6 +71,9 @@ process of the machine can read.`,
 // The values of -grant.
 const grantJWTBearer = "jwt-bearer"
 
+// grantTokenExchange is what people call the other one.
+const grantTokenExchange = "token-exchange"
+
 // requestFlags are what only token has, beside assertionFlags.
 func requestFlags() []cli.Flag {
 	methods := []string{
