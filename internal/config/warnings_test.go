@@ -73,6 +73,9 @@ clients: [{id: a, mtls: required, authentication: none, grants: [` + jwtBearer +
     authentication: none
     grants: [` + jwtBearer + `]`,
 			"config.yaml:8: clients[0].allow: allow is never used"},
+		{"rules_beside_an_exchange", inExchange + `
+    allow: [{resource: https://api.example.com, scopes: [read]}]`,
+			"config.yaml:12: clients[0].allow: allow is never used: the client only exchanges tokens"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			warnings := expectFaults(t, test.document).Warnings
@@ -100,6 +103,7 @@ func TestCarefulChoicesAreNotWarnedOf(t *testing.T) {
 		"keys_by_https":                  inKeys + "      {jwks_uri: https://idp.example.com/jwks.json, private_network: false}",
 		"an_issuer":                      inIssuer,
 		"an_exception":                   inIssuer + "    audiences: [{value: a, until: 2027-03-31}]",
+		"an_exchange":                    inExchange,
 		"a_rule_of_5_m":                  inRules + "      - {resource: https://api.example.com, scopes: [read], lifetime: 5m}",
 	} {
 		t.Run(name, func(t *testing.T) {
