@@ -3,7 +3,7 @@ package oauth
 import "errors"
 
 // Actor is who acts on behalf of the subject of a token, and on whose behalf it does so in turn: the act claim
-// (RFC 8693 §4.1). The outermost actor is the one that has the token; those within are history.
+// (RFC 8693 §4.1). The outermost actor is the current one; those within are history.
 type Actor struct {
 	Issuer   string `json:"iss,omitempty"`       // in whose names it is named so; empty: ours
 	Subject  string `json:"sub"`                 // never empty
