@@ -137,7 +137,7 @@ func checkGrants(m *mapping, c Client) {
 // what others have gets what the rules of their issuers allow, or, for access tokens of ours, its exchange rules.
 func checkRules(m *mapping, c Client) {
 	asserts := slices.Contains(c.Grants, JWTBearer)
-	onlyBrings := len(c.Grants) > 0 && !slices.Contains(c.Grants, ClientCredentials) && !(asserts && m.has("keys"))
+	onlyBrings := len(c.Grants) > 0 && !slices.Contains(c.Grants, ClientCredentials) && (!asserts || !m.has("keys"))
 	switch {
 	case !onlyBrings:
 		m.need("allow", "no rule, no token")

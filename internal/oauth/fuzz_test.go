@@ -16,6 +16,7 @@ func FuzzParseTokenRequest(f *testing.F) {
 		"grant_type=client_credentials&scope=a+b&resource=https://a.example&resource=urn:x:y",
 		"grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=a.b.c&client_id=c&scope=email",
 		"grant_type=x&client_assertion=a&client_assertion_type=" + url.QueryEscape(jwtBearer),
+		"grant_type=" + url.QueryEscape(oauth.TokenExchange) + "&subject_token=a&subject_token_type=b&audience=c&audience=d&actor_token=e&actor_token_type=f",
 		"grant_type=x&client_id=c&client_secret=s", "grant_type=&grant_type=", "", "scope=%22", "grant_type=x&resource=%23",
 	} {
 		f.Add(body, "")
@@ -46,6 +47,11 @@ func FuzzParseTokenRequest(f *testing.F) {
 			if err != nil || !uri.IsAbs() || strings.Contains(resource, "#") || slices.Contains(request.Resource[:i], resource) {
 				t.Errorf("resources %q", request.Resource)
 			}
+		}
+		swap := request.Exchange
+		if (request.GrantType == oauth.TokenExchange) == swap.Subject.IsZero() || swap.Subject.IsZero() != (swap.Subject.Type == "") ||
+			swap.Actor.IsZero() != (swap.Actor.Type == "") {
+			t.Errorf("an exchange of %s %s by %s", request.GrantType, swap.Subject.Type, swap.Actor.Type)
 		}
 		credentials := 0
 		for _, there := range []bool{header != "", parameters.Get("client_secret") != "", parameters.Get("client_assertion") != ""} {

@@ -17,7 +17,9 @@ func swap(pairs ...string) oauth.Form {
 
 func TestX1_an_exchange_has_what_belongs_together(t *testing.T) {
 	long := strings.Repeat("a", 16<<10)
-	only := func(pairs ...string) oauth.Form { return form(append([]string{"grant_type", oauth.TokenExchange}, pairs...)...) }
+	only := func(pairs ...string) oauth.Form {
+		return form(append([]string{"grant_type", oauth.TokenExchange}, pairs...)...)
+	}
 	judge(t,
 		allow("a subject", swap()),
 		allow("a subject of 16 KiB", only("subject_token", long, "subject_token_type", "x")),
