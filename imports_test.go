@@ -26,6 +26,7 @@ var imports = map[string]string{
 	"jose":             "",
 	"refresh":          "",
 	"replay":           "",
+	"revocation":       "",
 	"mutualtls":        "",
 	"seal":             "",
 	"gcp/loopback":     "",
@@ -36,7 +37,7 @@ var imports = map[string]string{
 	"keys":             "jose refresh seal",
 	"trust":            "jose refresh",
 	"trust/federation": "jose",
-	"gcp":              "keys replay",
+	"gcp":              "keys replay revocation",
 
 	// Access tokens of ours that come back.
 	"issued": "jose oauth",
@@ -49,7 +50,7 @@ var imports = map[string]string{
 	"sender":    "dpop grant jose mutualtls oauth replay",
 	"policy":    "assertion grant oauth replay sender trace",
 	"token":     "oauth policy",
-	"server":    "assertion client dpop grant keys mutualtls oauth policy replay sender token trace",
+	"server":    "assertion client dpop grant issued keys mutualtls oauth policy replay revocation sender token trace",
 
 	// What an API does with our tokens. It lives without the rest.
 	"resource": "dpop jose mutualtls refresh replay",
@@ -58,13 +59,14 @@ var imports = map[string]string{
 	"difference": "config jose server",
 
 	// Who puts the parts together.
-	"service":  "assertion client config dpop grant issued jose keys mutualtls oauth policy refresh replay seal sender server token trust trust/federation",
-	".":        "gcp keys replay server service trust",
+	"service":  "assertion client config dpop grant issued jose keys mutualtls oauth policy refresh replay revocation seal sender server token trust trust/federation",
+	".":        "gcp keys replay revocation server service trust",
 	"localrun": ". assertion config difference dpop gcp gcp/localsecrets jose keys mutualtls oauth replay resource seal server service trace trust",
 
 	// What every implementation of an interface has to pass, in tests.
-	"replay/replaytest":  "replay",
-	"assertion/keystest": "assertion jose",
+	"replay/replaytest":         "replay",
+	"revocation/revocationtest": "revocation",
+	"assertion/keystest":        "assertion jose",
 }
 
 // importers says who alone may import what is not ours, and whatever is below it.
@@ -81,7 +83,7 @@ var importers = []struct{ imported, by string }{
 }
 
 // unshipped is what the functions must not even link.
-var unshipped = []string{"testing", "localrun", "gcp/localkms", "gcp/localsecrets", "gcp/loopback", "resource", "difference", "replay/replaytest", "assertion/keystest"}
+var unshipped = []string{"testing", "localrun", "gcp/localkms", "gcp/localsecrets", "gcp/loopback", "resource", "difference", "replay/replaytest", "revocation/revocationtest", "assertion/keystest"}
 
 func TestImports(t *testing.T) {
 	t.Parallel()

@@ -3,20 +3,12 @@ package gcp
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
-	"io"
 	"slices"
-	"strconv"
 	"time"
 
 	firestore "cloud.google.com/go/firestore/apiv1"
 	pb "cloud.google.com/go/firestore/apiv1/firestorepb"
-	"github.com/googleapis/gax-go/v2"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"example.com/countersign/internal/replay"
@@ -35,22 +27,9 @@ const (
 // while ours is still before Until could be used again.
 const kept = time.Hour
 
-// documentName names the document of a use. The parts are hashed with their lengths, so that no two uses run into
-// each other, and keyed with the issuer, so that those of two issuers do not. The key need not be secret. Nobody can
-// aim for a collision of SHA-256, whatever he knows, and the hash is there for length and form, not to hide a jti:
-// who may read the collection learns nothing of use from having guessed one, since it has been used.
-//
-// Firestore reserves names of the form __…__. This one cannot be: it ends with four bits in six, which are never "_".
+// documentName names the document of a use.
 func (s *ReplayStore) documentName(use replay.Use) string {
-	text := make([]byte, 0, 256)
-	for _, part := range []string{string(use.Purpose), use.Party, use.ID} {
-		text = strconv.AppendInt(text, int64(len(part)), 10)
-		text = append(append(text, ':'), part...)
-	}
-	mac := hmac.New(sha256.New, []byte(s.issuer))
-	mac.Write(text)
-	id := base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
-	return s.database + "/documents/" + usesCollection + "/" + id
+	return documentName(s.database, usesCollection, s.issuer, string(use.Purpose), use.Party, use.ID)
 }
 
 // expiryOf rounds up to what Firestore keeps, which is microseconds: it would round down, and so forget early.
@@ -127,8 +106,8 @@ func (c *claim) look(ctx context.Context) (ours bool, err error) {
 	for i := range c.documents {
 		d := &c.documents[i]
 		d.expired = nil
-		document, exists := found[d.name]
-		if !exists {
+		document := found[d.name]
+		if document == nil {
 			continue
 		}
 		expires := document.GetFields()[expiresField].GetTimestampValue()
@@ -146,43 +125,11 @@ func (c *claim) look(ctx context.Context) (ours bool, err error) {
 // errNoUse is about a document that nothing of ours has written. Whether it is live cannot be told.
 var errNoUse = errors.New("a document in " + usesCollection + " is not the document of a use")
 
-// read returns those of the documents that exist, by their names.
+// read returns the documents by their names; nil: there is none.
 func (c *claim) read(ctx context.Context) (map[string]*pb.Document, error) {
-	request := &pb.BatchGetDocumentsRequest{Database: c.database}
-	for _, d := range c.documents {
-		request.Documents = append(request.Documents, d.name)
+	names := make([]string, len(c.documents))
+	for i, d := range c.documents {
+		names[i] = d.name
 	}
-	stream, err := c.client.BatchGetDocuments(ctx, request, withoutRetry())
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string]*pb.Document)
-	for {
-		answer, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return found, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		if document := answer.GetFound(); document != nil {
-			found[document.GetName()] = document
-		}
-	}
-}
-
-// persistently calls until the answer is neither UNAVAILABLE, which is also what a connection that breaks amounts to,
-// nor ABORTED, which is what Firestore says where too many write the same; for as long as the context allows, with
-// short pauses. Unlike patiently it is for a call that somebody waits for.
-func persistently[T any](ctx context.Context, call func() (T, error)) (T, error) {
-	pauses := gax.Backoff{Initial: 50 * time.Millisecond, Max: 500 * time.Millisecond, Multiplier: 2}
-	for {
-		result, err := call()
-		if code := status.Code(err); code != codes.Unavailable && code != codes.Aborted {
-			return result, err
-		}
-		if gax.Sleep(ctx, pauses.Pause()) != nil {
-			return result, err
-		}
-	}
+	return readDocuments(ctx, c.client, c.database, names)
 }

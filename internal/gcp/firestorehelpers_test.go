@@ -152,10 +152,15 @@ func plainConnection(t testing.TB, address string) *grpc.ClientConn {
 	return connection
 }
 
-// storedUses returns the documents of a database.
+// storedUses returns the documents of the uses in a database.
 func storedUses(t testing.TB, raw *firestore.Client, database string) []*pb.Document {
 	t.Helper()
-	request := &pb.ListDocumentsRequest{Parent: database + "/documents", CollectionId: "countersign_uses"}
+	return storedDocuments(t, raw, database, "countersign_uses")
+}
+
+func storedDocuments(t testing.TB, raw *firestore.Client, database, collection string) []*pb.Document {
+	t.Helper()
+	request := &pb.ListDocumentsRequest{Parent: database + "/documents", CollectionId: collection}
 	var documents []*pb.Document
 	for document, err := range raw.ListDocuments(t.Context(), request).All() {
 		if err != nil {
