@@ -61,7 +61,7 @@ var imports = map[string]string{
 	// Who puts the parts together.
 	"service":  "assertion client config dpop grant issued jose keys mutualtls oauth policy refresh replay revocation seal sender server token trust trust/federation",
 	".":        "gcp keys replay revocation server service trust",
-	"localrun": ". assertion config difference dpop gcp gcp/localsecrets jose keys mutualtls oauth replay resource seal server service trace trust",
+	"localrun": ". assertion config difference dpop gcp gcp/localsecrets jose keys mutualtls oauth replay resource revocation seal server service trace trust",
 
 	// What every implementation of an interface has to pass, in tests.
 	"replay/replaytest":         "replay",

@@ -16,6 +16,7 @@ import (
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/revocation"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
 	"example.com/countersign/internal/trust"
@@ -84,6 +85,9 @@ var fromEnvironment = sync.OnceValues(func() (*deployed, error) {
 		KMS:     func(key string) keys.Source { return kms.Keeper(key) },
 		Replay: func(database, issuer string) (replay.Store, error) {
 			return firestore.ReplayStore(database, issuer, time.Now)
+		},
+		Revocations: func(database, issuer string) (revocation.Store, error) {
+			return firestore.RevocationStore(database, issuer)
 		},
 		Now:     time.Now,
 		Log:     log(),

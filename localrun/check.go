@@ -17,6 +17,7 @@ import (
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/revocation"
 	"example.com/countersign/internal/service"
 )
 
@@ -89,6 +90,7 @@ type checked struct {
 	warnings      config.Faults
 	configuration *config.Config // only where there is no fault
 	allowed       []entitlement  // likewise
+	introspects   []introspector // likewise
 	exceptions    []exception    // likewise
 }
 
@@ -99,13 +101,17 @@ func check(path string, document []byte) checked {
 		Secrets: func(string) keys.Source { return offline{} },
 		KMS:     func(string) keys.Source { return offline{} },
 		Replay:  inMemory(time.Now),
-		Folder:  filepath.Dir(path), // of "-" it is the working directory
-		Now:     time.Now,
-		Log:     slog.New(slog.DiscardHandler),
+
+		Revocations: revokedInMemory(time.Now),
+
+		Folder: filepath.Dir(path), // of "-" it is the working directory
+		Now:    time.Now,
+		Log:    slog.New(slog.DiscardHandler),
 	})
 	result := checked{name: name, folder: filepath.Dir(path), faults: faults, warnings: configuration.Warnings}
 	if len(faults) == 0 {
 		result.configuration, result.allowed = configuration, entitlements(configuration)
+		result.introspects = introspectors(configuration)
 		result.exceptions = exceptions(configuration, time.Now())
 	}
 	return result
@@ -122,6 +128,11 @@ func (offline) Versions(context.Context) ([]keys.Version, error) {
 // inMemory stands for every database: a command that ends remembers for itself.
 func inMemory(now func() time.Time) func(database, issuer string) (replay.Store, error) {
 	return func(string, string) (replay.Store, error) { return replay.NewMemory(now, 100) }
+}
+
+// revokedInMemory stands for every database likewise.
+func revokedInMemory(now func() time.Time) func(database, issuer string) (revocation.Store, error) {
+	return func(string, string) (revocation.Store, error) { return revocation.NewMemory(now, 100) }
 }
 
 // readDocument reads a configuration. One that is empty is a fault of the document and not of the reading.
@@ -147,6 +158,7 @@ func (c checked) print(out io.Writer) error {
 			text.WriteString("\n")
 		}
 		writeTable(&text, c.allowed)
+		writeIntrospectors(&text, c.introspects)
 		writeExceptions(&text, c.exceptions)
 		fmt.Fprintf(&text, "\n%s is good.\n", c.name)
 	}
@@ -175,13 +187,14 @@ func (c checked) printJSON(out io.Writer) error {
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(struct {
-		File       string        `json:"file"`
-		Faults     []finding     `json:"faults"`
-		Warnings   []finding     `json:"warnings"`
-		Allowed    []entitlement `json:"allowed"`
-		Exceptions []exception   `json:"exceptions"`
+		File        string         `json:"file"`
+		Faults      []finding      `json:"faults"`
+		Warnings    []finding      `json:"warnings"`
+		Allowed     []entitlement  `json:"allowed"`
+		Introspects []introspector `json:"introspects"`
+		Exceptions  []exception    `json:"exceptions"`
 	}{
 		c.name, findings(c.faults), findings(c.warnings),
-		append([]entitlement{}, c.allowed...), append([]exception{}, c.exceptions...),
+		append([]entitlement{}, c.allowed...), append([]introspector{}, c.introspects...), append([]exception{}, c.exceptions...),
 	})
 }

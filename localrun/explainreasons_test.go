@@ -315,6 +315,8 @@ var notExplained = map[string]string{
 	"replayed": aNewService, "assertion_replayed": aNewService, "client_assertion_replayed": aNewService, "replay_store_unavailable": aNewService,
 	"dpop_replayed": aNewService, "exchange_replayed": aNewService,
 	"issued_tokens_unavailable": "an access token of ours takes our keys",
+
+	"token_missing": anotherEndpoint, "introspection_not_allowed": anotherEndpoint, "revocation_store_unavailable": anotherEndpoint,
 }
 
 const (
@@ -323,6 +325,8 @@ const (
 	noActor      = "explain has no actor_token"
 	standsIn     = "there is a stand-in for what could fail"
 	aNewService  = "a service that has just begun remembers nothing"
+
+	anotherEndpoint = "it is about a token that comes back"
 )
 
 // The reasons are taken from the source, so that none is forgotten here when one is added there.

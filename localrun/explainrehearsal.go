@@ -147,9 +147,12 @@ func (r *rehearsal) run(ctx context.Context, q question) (answered, error) {
 	built, faults := service.New(r.configuration, service.Surroundings{
 		Secrets: r.source,
 		Replay:  inMemory(func() time.Time { return q.at }),
-		Folder:  filepath.Dir(q.path),
-		Now:     func() time.Time { return q.at },
-		Log:     server.NewLog(&log),
+
+		Revocations: revokedInMemory(func() time.Time { return q.at }),
+
+		Folder: filepath.Dir(q.path),
+		Now:    func() time.Time { return q.at },
+		Log:    server.NewLog(&log),
 	})
 	if err := faults.Err(); err != nil {
 		return answered{}, err

@@ -92,9 +92,12 @@ func fetchSnapshots(ctx context.Context, path string) ([]trust.Snapshot, error) 
 		Secrets: func(string) keys.Source { return offline{} },
 		KMS:     func(string) keys.Source { return offline{} },
 		Replay:  inMemory(time.Now),
-		Folder:  filepath.Dir(path),
-		Now:     time.Now,
-		Log:     slog.New(slog.DiscardHandler), // what cannot be fetched is said once
+
+		Revocations: revokedInMemory(time.Now),
+
+		Folder: filepath.Dir(path),
+		Now:    time.Now,
+		Log:    slog.New(slog.DiscardHandler), // what cannot be fetched is said once
 	})
 	if len(faults) > 0 {
 		return nil, faults

@@ -29,6 +29,8 @@ type Registration struct {
 	Method   string   // the one way to authenticate; oauth.NoAuthentication only identifies
 	Grants   []string // grant_type values
 
+	Introspects []string // the resources whose tokens it may ask about (RFC 7662); none: it may ask about none
+
 	Keys        assertion.Keys        // verify client assertions; nil: none verifies
 	Audience    string                // the one aud of its client assertions (protocol C4); empty: only by an exception
 	MaxLifetime time.Duration         // of its client assertions (protocol C6)

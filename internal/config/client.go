@@ -18,7 +18,8 @@ func (r partyReader) client(v value) Client {
 		MTLSRequired:    r.certificates.readRequired(m.optional("mtls")),
 		Secrets:         readSecrets(m.optional("secrets")),
 		ClientAssertion: readClientAssertion(m.optional("client_assertion"), r.us),
-		Grants:          distinct(m.required("grants"), readGrant),
+		Grants:          distinct(m.optional("grants"), readGrant),
+		Introspects:     distinct(m.optional("introspects"), r.rules.knownResource),
 		Assertion:       readOwnAssertion(m.optional("assertion")),
 	}
 	fapi2 := r.profile != "" || c.Profile != ""
@@ -97,6 +98,7 @@ func checkAuthentication(m *mapping, c Client) {
 		m.forbid("client_assertion", "%s reads no client assertion", c.Authentication)
 	case NoAuthentication:
 		forbidCredentials(m, "authentication is none")
+		m.forbid("introspects", "what a token says is told to nobody who has not proved who asks")
 		for _, grant := range []string{ClientCredentials, TokenExchange} {
 			if slices.Contains(c.Grants, grant) {
 				m.place("grants").fault("has %s, but a client without authentication can only have %s", grant, JWTBearer)
@@ -111,10 +113,20 @@ func forbidCredentials(m *mapping, why string) {
 	m.forbid("client_assertion", "%s", why)
 }
 
-// checkGrants holds a client to the fields that its grants use.
+// checkGrants holds a client to the fields that its grants use. An API that only asks about its tokens has none.
 func checkGrants(m *mapping, c Client) {
-	if len(c.Grants) == 0 || c.Authentication == "" {
+	if !m.has("introspects") {
+		m.need("grants", "without one, and without introspects, the client can do nothing")
+	}
+	if m.has("introspects") && !m.has("grants") {
+		for _, name := range []string{"allow", "dpop", "mtls"} {
+			m.forbid(name, "the client has no grants, and gets no tokens")
+		}
+	} else if len(c.Grants) == 0 {
 		return // A fault has been reported, and these would only follow from it.
+	}
+	if c.Authentication == "" {
+		return // Likewise.
 	}
 	if !slices.Contains(c.Grants, TokenExchange) {
 		m.forbid("exchange", "the client does not have the grant %s", TokenExchange)
@@ -139,6 +151,7 @@ func checkRules(m *mapping, c Client) {
 	asserts := slices.Contains(c.Grants, JWTBearer)
 	onlyBrings := len(c.Grants) > 0 && !slices.Contains(c.Grants, ClientCredentials) && (!asserts || !m.has("keys"))
 	switch {
+	case m.has("introspects") && !m.has("grants"):
 	case !onlyBrings:
 		m.need("allow", "no rule, no token")
 	case m.has("allow") && !asserts:

@@ -64,7 +64,7 @@ clients: []                              #! clients: clients is empty; list at l
 `)
 	denyByForm(t, "nothing_but_an_id", prelude+`
 clients:
-  - id: batch                            #! clients[0].authentication: authentication is missing #! clients[0].grants: grants is missing #! clients[0].allow: allow is missing: no rule, no token
+  - id: batch                            #! clients[0].authentication: authentication is missing #! clients[0].grants: grants is missing: without one, and without introspects, the client can do nothing #! clients[0].allow: allow is missing: no rule, no token
 `)
 	denyByForm(t, "no_id", prelude+`
 clients:

@@ -127,7 +127,8 @@ type Client struct {
 	Keys            Keys            // what verifies its assertions or certificate; with none it can only bring those of others
 	Secrets         []SecretHash    // one or two hashes, for client_secret_basic and client_secret_post
 	ClientAssertion ClientAssertion // how its client assertions look
-	Grants          []string        // grant_type values; at least one
+	Grants          []string        // grant_type values; at least one, unless it introspects
+	Introspects     []string        // the ids of the resources whose tokens it may ask about (RFC 7662); never without authentication
 	Assertion       Assertion       // how the grant assertions look that it makes for itself (protocol G2)
 	Allow           []Rule
 	Exchange        []Rule // what it gets for access tokens of this service that it exchanges; only with TokenExchange

@@ -135,7 +135,13 @@ func (i invariants) party(name string) {
 }
 
 func (i invariants) client(c config.Client) {
-	i.must(len(c.Grants) > 0, "a client has a grant", c.ID)
+	i.must(len(c.Grants) > 0 || len(c.Introspects) > 0, "a client has a grant, or introspects", c.ID)
+	i.must(len(c.Grants) > 0 || len(c.Allow) == 0 && !c.DPoPRequired && !c.MTLSRequired, "a client without grants gets nothing", c.ID)
+	i.distinct(c.Introspects)
+	for _, resource := range c.Introspects {
+		i.must(i.scopes[resource] != nil, "a client introspects a known resource", resource)
+		i.must(c.Authentication != config.NoAuthentication, "a client that introspects authenticates", c.ID)
+	}
 	i.distinct(c.Grants)
 	for _, grant := range c.Grants {
 		i.must(grant == config.ClientCredentials || grant == config.JWTBearer || grant == config.TokenExchange, "a known grant", grant)
@@ -158,7 +164,7 @@ func (i invariants) client(c config.Client) {
 	i.assertion(c.Assertion, time.Hour)
 	i.must(exchanges || c.Exchange == nil, "rules for an exchange only with its grant", c.ID)
 	i.must(!exchanges || c.Authentication != config.NoAuthentication, "whoever exchanges tokens is known", c.ID)
-	if !exchanges || len(c.Allow) > 0 {
+	if len(c.Grants) > 0 && (!exchanges || len(c.Allow) > 0) {
 		i.rules(c.Allow)
 	}
 	if c.Exchange != nil {

@@ -91,11 +91,17 @@ func (r ruleReader) readTerms(m *mapping) Rule {
 	}
 }
 
-func (r ruleReader) readResource(v value) string {
+// knownResource reads the id of one of the resources.
+func (r ruleReader) knownResource(v value) string {
 	id := v.text()
 	if _, known := r.resources[id]; id != "" && r.resources != nil && !known {
 		v.fault("is %s, which is not the id of any of the resources", quote(id))
 	}
+	return id
+}
+
+func (r ruleReader) readResource(v value) string {
+	id := r.knownResource(v)
 	if algorithm := r.algorithms[id]; r.fapi2 && beyondFAPI2(algorithm) {
 		v.fault("is %s, whose tokens are signed with %s, which the profile fapi2 does not have (FAPI 2.0 §5.4.1)",
 			quote(id), algorithm)

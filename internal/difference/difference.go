@@ -3,9 +3,9 @@
 // [Compare] takes two configurations without faults and returns what changed, for whom, and whether it widens. A change
 // widens where somebody may get a token from the configuration after it that the one before would have given to no
 // request of his: for another resource, with another scope, for longer, about another subject, with other claims; on
-// the word of another key or with less of a proof; or signed with another key. How a request must be written (which
-// resource is meant where it names none) is no entitlement, and neither is one token for several resources of which
-// each was allowed.
+// the word of another key or with less of a proof; or signed with another key. So does one by which a client may
+// ask what the tokens of another API say. How a request must be written (which resource is meant where it names none)
+// is no entitlement, and neither is one token for several resources of which each was allowed.
 //
 // It must never take a change for narrow that is not shown to be. It knows conditions and mappings by their text alone:
 // another text is wider. What is kept elsewhere (the keys in a secret or at a URL, our own private keys) is compared by

@@ -144,6 +144,7 @@ func (c *comparison) client(at place, was, is config.Client) error {
 	}
 	c.secrets(at, was.Secrets, is.Secrets)
 	c.list(at, "grants", was.Grants, is.Grants, "the client may use another grant")
+	c.list(at, "introspects", was.Introspects, is.Introspects, "the client may ask what tokens of this API say")
 	if signs(was) && signs(is) {
 		c.clientAssertion(at, was.ClientAssertion, is.ClientAssertion)
 	}

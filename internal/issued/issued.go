@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"example.com/countersign/internal/jose"
@@ -29,6 +30,16 @@ type Config struct {
 	Open    Open                                       // opens sealed tokens; nil: there are none
 	Now     func() time.Time
 	Stopped []Stop // whether a token has been taken back; none: tokens are not
+
+	// Shared are the secrets that APIs have in common with us. None: tokens that are signed so are inactive, as they must
+	// be wherever a token is good for more than to be asked about: whoever has the secret can have made it.
+	Shared []Shared
+}
+
+// Shared is a secret that signs the tokens of some APIs (protocol W2). It is believed of no others.
+type Shared struct {
+	Resources []string
+	Find      func(context.Context, *jose.Token) (jose.VerificationKey, error) // a *jose.Fault: there is no such key
 }
 
 // Open returns the claims of a sealed token (package seal), as JSON, and reports whether text is one that we have sealed.
@@ -118,6 +129,9 @@ func (v *Verifier) signed(ctx context.Context, text string) (jose.Claims, error)
 	if jose.MediaType(parsed.Type) != "at+jwt" {
 		return jose.Claims{}, inactive("typ is not at+jwt")
 	}
+	if parsed.Algorithm.Symmetric() {
+		return v.shared(ctx, parsed)
+	}
 	keys, err := v.config.Keys(ctx)
 	if err != nil {
 		return jose.Claims{}, fmt.Errorf("getting our own keys: %w", err)
@@ -131,6 +145,30 @@ func (v *Verifier) signed(ctx context.Context, text string) (jose.Claims, error)
 		return jose.Claims{}, inactive(err.Error())
 	}
 	return claims, nil
+}
+
+// shared returns the claims of a token that is signed with a secret, if it is for those alone who have that secret.
+func (v *Verifier) shared(ctx context.Context, parsed *jose.Token) (jose.Claims, error) {
+	var undecided error
+	for _, secret := range v.config.Shared {
+		key, err := secret.Find(ctx, parsed)
+		if _, isFault := errors.AsType[*jose.Fault](err); isFault {
+			continue
+		}
+		if err != nil {
+			undecided = fmt.Errorf("getting a shared secret: %w", err)
+			continue
+		}
+		claims, err := parsed.Verify(key)
+		foreign := func(audience string) bool { return !slices.Contains(secret.Resources, audience) }
+		if err == nil && !slices.ContainsFunc(claims.Audience.Values, foreign) {
+			return claims, nil
+		}
+	}
+	if undecided != nil {
+		return jose.Claims{}, undecided
+	}
+	return jose.Claims{}, inactive("no secret that its audience shares with this server has signed it")
 }
 
 // check holds what this server makes: all of RFC 9068 §2.2, and no leniency in time, since the clock is our own.

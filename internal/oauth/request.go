@@ -23,7 +23,8 @@ type Form struct {
 }
 
 // TokenRequest is a token request (RFC 6749 §4) that is well formed: each parameter is there at most once, and there
-// is at most one client authentication. Nothing in it is believed yet. Only [ParseTokenRequest] makes one.
+// is at most one client authentication. Nothing in it is believed yet. Only [ParseTokenRequest] makes one, and, without a
+// grant, [ParseClientRequest].
 type TokenRequest struct {
 	GrantType string
 	Scope     Scope    // requested; empty: none was
@@ -42,12 +43,14 @@ type TokenRequest struct {
 	Proof        Secret              // the DPoP proof (RFC 9449 §4); zero: there is none
 	Certificates []*x509.Certificate // as in Form. They prove who the client is only where it is registered for that
 
+	Token Secret // what a client asks about, or takes back (RFC 7662 §2.1, RFC 7009 §2.1); zero in a request for a token
+
 	Trace *trace.Record // records what becomes of the request; nil: nobody does. It is no part of the request
 
 	parsed bool
 }
 
-// IsZero reports whether the request did not come from [ParseTokenRequest].
+// IsZero reports whether the request came from neither parser.
 func (r TokenRequest) IsZero() bool { return !r.parsed }
 
 // ParseTokenRequest reads the parameters of a token request. Unknown ones are ignored and empty ones count as absent
@@ -82,6 +85,27 @@ func ParseTokenRequest(form Form) (TokenRequest, error) {
 		if request.Exchange, err = parseExchange(form.Parameters); err != nil {
 			return TokenRequest{}, err
 		}
+	}
+	if err := request.parseCredentials(form); err != nil {
+		return TokenRequest{}, err
+	}
+	return request, nil
+}
+
+// ParseClientRequest reads the parameters of a request about a token: of introspection (RFC 7662 §2.1) and of revocation
+// (RFC 7009 §2.1), where clients authenticate as at the token endpoint. token_type_hint says nothing that the token does
+// not. The error is always an [*Error].
+func ParseClientRequest(form Form) (TokenRequest, error) {
+	if err := refuseRepeated(form.Parameters); err != nil {
+		return TokenRequest{}, err
+	}
+	request := TokenRequest{
+		Token:        NewSecret(form.Parameters.Get("token")),
+		Certificates: form.Certificates,
+		parsed:       true,
+	}
+	if request.Token.IsZero() {
+		return TokenRequest{}, malformed("token_missing", "token is missing")
 	}
 	if err := request.parseCredentials(form); err != nil {
 		return TokenRequest{}, err

@@ -23,6 +23,14 @@ type Metadata struct {
 	AuthMethodsSupported   []string `json:"token_endpoint_auth_methods_supported"`
 	AuthSigningAlgorithms  []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"` // only with a method that uses assertions
 
+	// Of introspection and revocation; all empty: there are no such endpoints.
+	IntrospectionEndpoint              string   `json:"introspection_endpoint,omitempty"`
+	IntrospectionAuthMethods           []string `json:"introspection_endpoint_auth_methods_supported,omitempty"`
+	IntrospectionAuthSigningAlgorithms []string `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
+	RevocationEndpoint                 string   `json:"revocation_endpoint,omitempty"`
+	RevocationAuthMethods              []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+	RevocationAuthSigningAlgorithms    []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+
 	DPoPSigningAlgorithms  []string         `json:"dpop_signing_alg_values_supported"`                    // RFC 9449 §5.1
 	CertificateBoundTokens bool             `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705 §3.3
 	MTLSEndpointAliases    *EndpointAliases `json:"mtls_endpoint_aliases,omitempty"`                      // RFC 8705 §5; nil: TLS asks for certificates everywhere, or nowhere
@@ -30,7 +38,9 @@ type Metadata struct {
 
 // EndpointAliases are where TLS asks the client for its certificate (RFC 8705 §5).
 type EndpointAliases struct {
-	TokenEndpoint string `json:"token_endpoint"`
+	TokenEndpoint         string `json:"token_endpoint"`
+	IntrospectionEndpoint string `json:"introspection_endpoint,omitempty"`
+	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
 }
 
 // metadataMaxAge is how long the metadata may be kept, in seconds.

@@ -13,7 +13,7 @@ import (
 	"example.com/countersign/internal/oauth"
 )
 
-// Bounds on a token request (protocol T4).
+// Bounds on a request (protocol T4).
 const (
 	maxBody       = 64 << 10 // bytes
 	maxParameters = 64
@@ -31,10 +31,10 @@ func (e *statusError) Error() string { return e.refusal.Error() }
 // Unwrap returns the refusal.
 func (e *statusError) Unwrap() error { return e.refusal }
 
-// readForm reads the body of a token request, once. The query string is never looked at (protocol T2).
+// readForm reads the body of a request, once. The query string is never looked at (protocol T2).
 func (s *Server) readForm(w http.ResponseWriter, r *http.Request) (oauth.Form, error) {
 	if r.Method != http.MethodPost {
-		return oauth.Form{}, &statusError{invalid("method", "the token endpoint takes POST requests only"), http.StatusMethodNotAllowed}
+		return oauth.Form{}, &statusError{invalid("method", "this endpoint takes POST requests only"), http.StatusMethodNotAllowed}
 	}
 	if !isForm(r.Header.Values("Content-Type")) {
 		return oauth.Form{}, invalid("content_type", "the body must be application/x-www-form-urlencoded")

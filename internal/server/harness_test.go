@@ -33,6 +33,7 @@ type deployment struct {
 	log           *logbook
 	vault         *vault // nil where the configuration names no secret
 	kms           func(key string) keys.Source
+	shared        *sharedStores // nil where the configuration names no database
 	snapshots     []trust.Snapshot
 	service       *service.Service
 	url           string
@@ -97,6 +98,9 @@ func (d *deployment) serve() {
 		Secrets: keepsNoSecrets, Folder: d.folder, Now: d.clock.now, Log: server.NewLog(d.log), Version: "v1.2.3", Project: "acme",
 	}
 	surroundings.KMS, surroundings.Snapshots = d.kms, d.snapshots
+	if d.shared != nil {
+		surroundings.Replay, surroundings.Revocations = d.shared.replay, d.shared.revocations
+	}
 	if d.vault != nil {
 		surroundings.Secrets = d.vault.ours.Source
 	}
@@ -167,7 +171,7 @@ func decisions(t testing.TB, log string) (events []map[string]any) {
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
-		if entry["event"] == "token" {
+		if entry["event"] != nil {
 			events = append(events, entry)
 		}
 	}
@@ -177,7 +181,7 @@ func decisions(t testing.TB, log string) (events []map[string]any) {
 func (l *logbook) lastDecision(t testing.TB) map[string]any {
 	t.Helper()
 	log := l.String()
-	at := strings.LastIndex(log, `"event":"token"`)
+	at := strings.LastIndex(log, `"event":"`)
 	if at < 0 {
 		t.Fatal("no decision was logged")
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
 )
@@ -73,16 +74,7 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 
 // addParties names who took part, as far as the request came.
 func (s *Server) addParties(add func(name, value string), x exchange) {
-	switch registration, named := x.client.Client(); {
-	case named && x.client.Proved():
-		add("client_id", registration.ID)
-	case named:
-		add("client_id", registration.ID)
-		add("client_authentication", "none")
-	default:
-		add("claimed_client_id", s.registered(x.request.ClientID))
-	}
-	add("client_assertion_jti", x.client.Assertion().ID())
+	s.addClient(add, x.client, x.request.ClientID)
 	if grantAssertion := x.authorization.Assertion(); !grantAssertion.IsZero() {
 		add("assertion_iss", grantAssertion.Issuer())
 		add("assertion_sub", grantAssertion.Subject())
@@ -108,6 +100,20 @@ func addExchange(add func(name, value string), x exchange) {
 		add("act_client_id", actor.ClientID)
 	}
 	add("actor_token_jti", x.authorization.ActorAssertion().ID())
+}
+
+// addClient names the client, or whom the request claims to be of.
+func (s *Server) addClient(add func(name, value string), authenticated client.Authenticated, claimed string) {
+	switch registration, named := authenticated.Client(); {
+	case named && authenticated.Proved():
+		add("client_id", registration.ID)
+	case named:
+		add("client_id", registration.ID)
+		add("client_authentication", "none")
+	default:
+		add("claimed_client_id", s.registered(claimed))
+	}
+	add("client_assertion_jti", authenticated.Assertion().ID())
 }
 
 // shadow is what the log says of one rule in shadow mode.

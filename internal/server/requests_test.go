@@ -52,7 +52,7 @@ func param(name, value string) part {
 	return func(r *request) {
 		r.form = append(r.form, url.QueryEscape(name)+"="+url.QueryEscape(value))
 		switch name {
-		case "assertion", "client_assertion", "client_secret", "subject_token", "actor_token":
+		case "assertion", "client_assertion", "client_secret", "subject_token", "actor_token", "token":
 			r.secrets = append(r.secrets, value)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 
 func TestT1_only_POST_is_taken(t *testing.T) {
 	d := deploy(t, acme)
-	wrong := refusal{405, "invalid_request", "method", "the token endpoint takes POST requests only"}
+	wrong := refusal{405, "invalid_request", "method", "this endpoint takes POST requests only"}
 	for _, name := range []string{"GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "POSTS", "post"} {
 		d.judge(t, deny(name, clientCredentials(d.proves("billing"), method(name)), wrong))
 	}

@@ -1,5 +1,6 @@
-// Package server is the HTTP side of the authorization server: the token endpoint (RFC 6749 §3.2), the JWK Set
-// (RFC 7517), the metadata (RFC 8414), and what says whether it is well.
+// Package server is the HTTP side of the authorization server: the token endpoint (RFC 6749 §3.2), introspection
+// (RFC 7662) and revocation (RFC 7009) of its tokens, the JWK Set (RFC 7517), the metadata (RFC 8414), and what says
+// whether it is well.
 //
 // token.go is the product on one screen. Only respond.go writes responses.
 //
@@ -19,11 +20,13 @@ import (
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/dpop"
 	"example.com/countersign/internal/grant"
+	"example.com/countersign/internal/issued"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/mutualtls"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/revocation"
 	"example.com/countersign/internal/sender"
 	"example.com/countersign/internal/token"
 )
@@ -41,6 +44,11 @@ type Config struct {
 
 	Proxy  *mutualtls.Proxy // says which certificate a client has; nil: nobody is believed to
 	Nonces *dpop.Nonces     // what DPoP proofs need; nil: they need none
+
+	// Issued and Revocations are for the endpoints of tokens that come back: introspection and revocation. Both nil: there
+	// are no such endpoints.
+	Issued      *issued.Verifier
+	Revocations revocation.Store
 
 	RecToken bool   // echo the verified assertion's claims (protocol G9)
 	Version  string // of the program, for /health
@@ -64,6 +72,9 @@ func New(config Config) (*Server, error) {
 		config.Tokens == nil || config.Keys == nil || config.Log == nil {
 		return nil, errors.New("server: a part is missing")
 	}
+	if (config.Issued == nil) != (config.Revocations == nil) {
+		return nil, errors.New("server: introspection and revocation need each other's parts")
+	}
 	issuer, err := url.Parse(config.Metadata.Issuer)
 	if err != nil || !issuer.IsAbs() {
 		return nil, fmt.Errorf("server: the issuer identifier %q is not a URL", config.Metadata.Issuer)
@@ -83,8 +94,10 @@ func Endpoint(issuer, path string) string { return strings.TrimSuffix(issuer, "/
 
 // Paths below the issuer identifier.
 const (
-	TokenPath = "/token"
-	JWKSPath  = "/.well-known/jwks.json"
+	TokenPath         = "/token"
+	IntrospectionPath = "/introspect"
+	RevocationPath    = "/revoke"
+	JWKSPath          = "/.well-known/jwks.json"
 
 	metadataPath  = "/.well-known/oauth-authorization-server"
 	discoveryPath = "/.well-known/openid-configuration"
@@ -111,6 +124,10 @@ func (s *Server) routed() http.Handler {
 		routes[discoveryPath+prefix] = s.describe
 		routes[prefix+healthPath] = s.health
 		routes[prefix+readyPath] = s.ready
+		if s.config.Issued != nil {
+			routes[prefix+IntrospectionPath] = s.introspection
+			routes[prefix+RevocationPath] = s.revocation
+		}
 	}
 	return s.recovering(func(w http.ResponseWriter, r *http.Request) {
 		if handle, found := routes[r.URL.Path]; found {

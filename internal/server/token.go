@@ -14,7 +14,6 @@ import (
 	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/sender"
 	"example.com/countersign/internal/token"
-	"example.com/countersign/internal/trace"
 )
 
 // token is the token endpoint (RFC 6749 §3.2).
@@ -33,9 +32,7 @@ type exchange struct {
 	sender        sender.Constrained
 	decision      policy.Decision
 	token         token.AccessToken
-
-	trace   *trace.Record // every check so far
-	traceID string        // where the request is refused: what names its trace to the caller
+	checks
 }
 
 // exchange turns a request into an access token, or says why not. Each stage takes what the one before it made, and
@@ -67,7 +64,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (x exchange, e
 	if !x.passes("draft", err) {
 		return x, err
 	}
-	if err := s.useOnce(ctx, x.decision); !x.passes("once", err) {
+	if err := s.useOnce(ctx, x.request.GrantType, x.decision.Uses()); !x.passes("once", err) {
 		return x, err
 	}
 	x.token, err = draft.Sign()
@@ -75,9 +72,9 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (x exchange, e
 	return x, err
 }
 
-// useOnce is the last check (protocol R2): only what would have been granted is remembered as used.
-func (s *Server) useOnce(ctx context.Context, decision policy.Decision) error {
-	uses := decision.Uses()
+// useOnce is the last check (protocol R2): only what would have been granted is remembered as used. grantType is that of
+// the request; empty: it is about a token, and not for one.
+func (s *Server) useOnce(ctx context.Context, grantType string, uses []replay.Use) error {
 	if len(uses) == 0 {
 		return nil
 	}
@@ -92,7 +89,7 @@ func (s *Server) useOnce(ctx context.Context, decision policy.Decision) error {
 		return &oauth.Error{Code: oauth.InvalidClient, Description: "client_assertion: " + assertion.ErrReplayed.Sentence, Reason: "client_assertion_replayed"}
 	case replayed.Purpose == replay.ForProof:
 		return &oauth.Error{Code: oauth.InvalidDPoPProof, Description: "DPoP proof: " + dpop.ErrReplayed.Sentence, Reason: "dpop_replayed"}
-	case decision.Sender().Authorization().Request().GrantType == oauth.TokenExchange:
+	case grantType == oauth.TokenExchange:
 		return &oauth.Error{
 			Code:        oauth.InvalidRequest,
 			Description: "subject_token or actor_token: " + assertion.ErrReplayed.Sentence,

@@ -35,9 +35,15 @@ func Stages() []string {
 	return []string{"form", "request", "client", "grant", "sender", "policy", "draft", "once", "sign"}
 }
 
+// checks is what became of the stages of a request so far.
+type checks struct {
+	trace   *trace.Record // every check so far
+	traceID string        // where the request is refused: what names its trace to the caller
+}
+
 // passes records what became of a stage, and reports whether the request goes on. A stage that refuses may have recorded
 // the very check that failed; the reason is in the log beside the trace.
-func (x *exchange) passes(stage string, err error) bool {
+func (x *checks) passes(stage string, err error) bool {
 	if err == nil {
 		x.trace.Add(trace.Step{Part: stage, Result: trace.Passed})
 		return true

@@ -58,7 +58,16 @@ func (b *builder) fixed(at config.Position, document []byte, algorithm jose.Algo
 }
 
 func (b *builder) loaded(at config.Position, key partKey, load func(trust.Secret) loadKeys) assertion.Keys {
-	loaded, err := keep(b, key, func() (trust.Loaded, error) {
+	loaded, err := b.load(key, load)
+	if err != nil {
+		b.fault(at, err)
+		return nil
+	}
+	return loaded
+}
+
+func (b *builder) load(key partKey, load func(trust.Secret) loadKeys) (trust.Loaded, error) {
+	return keep(b, key, func() (trust.Loaded, error) {
 		return trust.NewLoaded(trust.LoadedConfig{
 			Load: load(enabled(b.Secrets(key.place))),
 			Now:  b.Now,
@@ -67,11 +76,6 @@ func (b *builder) loaded(at config.Position, key partKey, load func(trust.Secret
 			},
 		})
 	})
-	if err != nil {
-		b.fault(at, err)
-		return nil
-	}
-	return loaded
 }
 
 // rsaAlgorithm is the algorithm of RSA keys that name none: RS256 unless the registration says otherwise, as OpenID

@@ -55,6 +55,7 @@ func (b *builder) registration(registered config.Client) *client.Registration {
 		Disabled:    registered.Disabled,
 		Method:      registered.Authentication,
 		Grants:      registered.Grants,
+		Introspects: registered.Introspects,
 		Keys:        b.keys(registered.Keys, registered.ID),
 		Audience:    b.config.Issuer,
 		MaxLifetime: registered.ClientAssertion.MaxLifetime,
@@ -219,7 +220,7 @@ func metadata(configuration *config.Config, registrations []*client.Registration
 		scopes.add(resource.Scopes...)
 	}
 	for i, registered := range configuration.Clients {
-		if !registered.Disabled {
+		if !registered.Disabled && len(registered.Grants) > 0 {
 			grants.add(registered.Grants...)
 			methods.add(registered.Authentication)
 			algorithms.add(registered, registrations[i])
@@ -240,7 +241,34 @@ func metadata(configuration *config.Config, registrations []*client.Registration
 	if alias := configuration.MutualTLS.Endpoint; alias != "" {
 		m.MTLSEndpointAliases = &server.EndpointAliases{TokenEndpoint: server.Endpoint(alias, server.TokenPath)}
 	}
+	describeReturned(&m, configuration, registrations)
 	return m
+}
+
+// describeReturned adds introspection and revocation, where a client introspects. Whoever has a token can take it back.
+func describeReturned(m *server.Metadata, configuration *config.Config, registrations []*client.Registration) {
+	if !slices.ContainsFunc(configuration.Clients, introspects) {
+		return
+	}
+	asks, asksWith, revokes, revokesWith := names{}, assertionAlgorithms{}, names{}, assertionAlgorithms{}
+	for i, registered := range configuration.Clients {
+		if introspects(registered) {
+			asks.add(registered.Authentication)
+			asksWith.add(registered, registrations[i])
+		}
+		if !registered.Disabled && len(registered.Grants) > 0 {
+			revokes.add(registered.Authentication)
+			revokesWith.add(registered, registrations[i])
+		}
+	}
+	m.IntrospectionEndpoint = server.Endpoint(configuration.Issuer, server.IntrospectionPath)
+	m.IntrospectionAuthMethods, m.IntrospectionAuthSigningAlgorithms = asks.sorted(), asksWith.names().sorted()
+	m.RevocationEndpoint = server.Endpoint(configuration.Issuer, server.RevocationPath)
+	m.RevocationAuthMethods, m.RevocationAuthSigningAlgorithms = revokes.sorted(), revokesWith.names().sorted()
+	if alias := configuration.MutualTLS.Endpoint; alias != "" {
+		m.MTLSEndpointAliases.IntrospectionEndpoint = server.Endpoint(alias, server.IntrospectionPath)
+		m.MTLSEndpointAliases.RevocationEndpoint = server.Endpoint(alias, server.RevocationPath)
+	}
 }
 
 // proofAlgorithms returns those that a DPoP proof can have. A single client may have fewer of them.

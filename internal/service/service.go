@@ -22,6 +22,7 @@ import (
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/policy"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/revocation"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/trust"
 )
@@ -32,7 +33,11 @@ type Surroundings struct {
 	KMS     func(name string) keys.Source // a Cloud KMS key by its name; nil: a configuration that names one is refused
 	// Replay returns what remembers uses in a Firestore database, projects/P/databases/D, for the service of this issuer
 	// identifier. Nil: a configuration that names one is refused.
-	Replay    func(database, issuer string) (replay.Store, error)
+	Replay func(database, issuer string) (replay.Store, error)
+	// Revocations returns what remembers revoked tokens there. Nil: a configuration that names a database and has
+	// introspection is refused.
+	Revocations func(database, issuer string) (revocation.Store, error)
+
 	Folder    string // what relative file names in the configuration are relative to; empty: the working directory
 	Now       func() time.Time
 	Log       *slog.Logger
@@ -152,7 +157,7 @@ func (b *builder) build() (*Service, error) {
 	if wanted.Clients, err = client.New(client.Config{Registrations: registrations, Verifier: b.verifier, Roots: roots, Now: b.Now}); err != nil {
 		return nil, err
 	}
-	if err := b.addStages(&wanted, trusted, allowed); err != nil {
+	if err := errors.Join(b.addStages(&wanted, trusted, allowed), b.addReturned(&wanted, own)); err != nil {
 		return nil, err
 	}
 	served, err := server.New(wanted)
