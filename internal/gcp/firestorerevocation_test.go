@@ -176,7 +176,7 @@ func TestO2_a_store_that_refuses_decides_nothing(t *testing.T) {
 
 // Of a document that an answer leaves out nobody knows whether it exists.
 func TestO2_an_answer_that_leaves_the_token_out_decides_nothing(t *testing.T) {
-	front := newFront(t, func(_ context.Context, method string, _ []byte, forward forwarding) ([][]byte, error) {
+	front := newFront(t, func(_ context.Context, method string, _ []byte, _ forwarding) ([][]byte, error) {
 		if method == "BatchGetDocuments" {
 			return nil, nil
 		}

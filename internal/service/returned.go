@@ -18,7 +18,7 @@ import (
 // than forgets.
 const revocationsAtOnce = 100_000
 
-var errNoRevocations = errors.New("service: the configuration names a Firestore database, and this process has no access to revocations in it")
+var errNoRevocations = errors.New("service: this process has no access to revocations in the Firestore database of the configuration")
 
 // addReturned adds what introspection and revocation need, where a client introspects.
 func (b *builder) addReturned(wanted *server.Config, own *ownKeys) (err error) {

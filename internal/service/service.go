@@ -157,7 +157,7 @@ func (b *builder) build() (*Service, error) {
 	if wanted.Clients, err = client.New(client.Config{Registrations: registrations, Verifier: b.verifier, Roots: roots, Now: b.Now}); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(b.addStages(&wanted, trusted, allowed), b.addReturned(&wanted, own)); err != nil {
+	if err := errors.Join(b.addReturned(&wanted, own), b.addStages(&wanted, trusted, allowed)); err != nil {
 		return nil, err
 	}
 	served, err := server.New(wanted)
