@@ -54,3 +54,14 @@ func (r *ringReader) warnOfIdleOpaque(c *Config) {
 		r.opaque.warn("seals for nobody: no resource has access_tokens: {format: opaque}")
 	}
 }
+
+// warnOfUnreadOpaque warns of an API whose tokens nobody can ask about: it could do nothing with them.
+func warnOfUnreadOpaque(f *findings, c *Config) {
+	for _, resource := range c.Resources {
+		isRead := func(client Client) bool { return !client.Disabled && slices.Contains(client.Introspects, resource.ID) }
+		if resource.AccessTokens.Opaque && !slices.ContainsFunc(c.Clients, isRead) {
+			f.warn(resource.AccessTokens.At, "format is opaque, and no client introspects "+quote(resource.ID)+
+				": nobody can find out what its tokens say; give the API a client with introspects")
+		}
+	}
+}

@@ -61,6 +61,7 @@ func readConfig(v value) *Config {
 	}
 	parties.names.enter(issuer, c.Issuer)
 	c.Clients = list(m.optional("clients"), parties.client)
+	warnOfUnreadOpaque(m.findings, c)
 	// What an issuer vouches for goes to whichever client brings it.
 	parties.rules.fapi2 = profile == "" && slices.ContainsFunc(c.Clients, Client.bringsUnderFAPI2)
 	c.Issuers = list(m.optional("issuers"), parties.issuer)

@@ -243,3 +243,67 @@ func TestW3_a_signed_and_an_opaque_token_are_both_known(t *testing.T) {
 		}
 	}
 }
+
+// asked is sealing with an API that asks about its tokens, and another one that asks about its own.
+func asked(t *testing.T) string {
+	return variant(t, sealing(t), "clients:\n", `clients:
+  - id: ledger-api
+    authentication: private_key_jwt
+    keys: {file: ledger-api.ES256.json}
+    grants: ["urn:ietf:params:oauth:grant-type:token-exchange"]
+    introspects: ["urn:example:ledger"]
+    exchange:
+      - {resource: https://invoices.example.com, scopes: [invoices.read]}
+      - {resource: "urn:example:ledger", scopes: [ledger.read]}
+  - id: invoices-api
+    authentication: private_key_jwt
+    keys: {file: invoices-api.ES256.json}
+    introspects: [https://invoices.example.com]
+`)
+}
+
+func TestW3_O1_O2_an_opaque_token_is_told_of_to_its_API_alone_until_it_is_taken_back(t *testing.T) {
+	d := deploy(t, asked(t))
+	opaque := d.grant(t, d.forLedger()).Token
+	d.expectInactive(t, introspect(opaque, d.proves("invoices-api")), "aud")
+	for name, changed := range map[string]string{
+		"a byte less":      opaque[:len(opaque)-1],
+		"a byte more":      opaque + "A",
+		"without a prefix": strings.TrimPrefix(opaque, seal.Prefix),
+		"in other letters": strings.ToUpper(opaque),
+	} {
+		if says := d.introspects(t, introspect(changed, d.proves("ledger-api"))); len(says) != 1 || says["active"] != false {
+			t.Errorf("%s: %v", name, says)
+		}
+	}
+	says := d.introspects(t, introspect(opaque, d.proves("ledger-api")))
+	if says["active"] != true || says["sub"] != "billing" || says["scope"] != "ledger.read" || says["aud"] != "urn:example:ledger" {
+		t.Errorf("got %v", says)
+	}
+	d.revokes(t, revoke(opaque, d.proves("billing")), true)
+	d.expectInactive(t, introspect(opaque, d.proves("ledger-api")), "taken back")
+}
+
+func TestW3_X1_an_opaque_token_is_exchanged_as_a_JWT_is(t *testing.T) {
+	d := deploy(t, asked(t))
+	opaque := d.grant(t, d.forLedger()).Token
+	trade := func(token string, parts ...part) request {
+		return ask(append([]part{
+			param("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"), param("subject_token", token),
+			param("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"), d.proves("ledger-api"),
+		}, parts...)...)
+	}
+	jwt := param("requested_token_type", "urn:ietf:params:oauth:token-type:jwt")
+	inactive := invalidRequest("subject_token_inactive", "subject_token: it is not an active access token of this server")
+	d.judge(t,
+		deny("cut off", trade(opaque[:len(opaque)-1], resource("https://invoices.example.com")), inactive),
+		deny("a JWT where tokens are opaque", trade(opaque, resource("urn:example:ledger"), jwt),
+			invalidRequest("requested_token_type_opaque", "requested_token_type is a JWT, and the tokens for this resource are opaque")),
+	)
+	got := d.grant(t, trade(opaque, resource("https://invoices.example.com"), jwt))
+	if got.claims["sub"] != "billing" || got.claims["client_id"] != "ledger-api" || got.claims["scope"] != "invoices.read" {
+		t.Errorf("got %v", got.claims)
+	}
+	d.revokes(t, revoke(opaque, d.proves("billing")), true)
+	d.judge(t, deny("taken back", trade(opaque, resource("https://invoices.example.com")), inactive))
+}

@@ -57,6 +57,9 @@ func (b *builder) issuedConfig(own *ownKeys, revocations revocation.Store) issue
 			return document.Keys, nil
 		},
 	}
+	if own.opaque != nil {
+		made.Open = own.opaque.Open
+	}
 	if revocations != nil {
 		made.Stopped = append(made.Stopped, revoked(revocations))
 	}

@@ -19,6 +19,7 @@ import (
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/grant"
+	"example.com/countersign/internal/issued"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/policy"
 	"example.com/countersign/internal/replay"
@@ -157,7 +158,7 @@ func (b *builder) build() (*Service, error) {
 	if wanted.Clients, err = client.New(client.Config{Registrations: registrations, Verifier: b.verifier, Roots: roots, Now: b.Now}); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(b.addReturned(&wanted, own), b.addStages(&wanted, trusted, allowed)); err != nil {
+	if err := errors.Join(b.addReturned(&wanted, own), b.addStages(&wanted, own, trusted, allowed)); err != nil {
 		return nil, err
 	}
 	served, err := server.New(wanted)
@@ -183,14 +184,15 @@ func (b *builder) prepare() (err error) {
 }
 
 // addStages adds those of a token request that come after its client.
-func (b *builder) addStages(wanted *server.Config, trusted trusts, allowed rules) (err error) {
+func (b *builder) addStages(wanted *server.Config, own *ownKeys, trusted trusts, allowed rules) (err error) {
 	if wanted.Proxy, err = b.proxy(); err != nil {
 		return err
 	}
 	if wanted.Senders, wanted.Nonces, err = b.senders(); err != nil {
 		return err
 	}
-	exchanged, err := b.issued(wanted.Keys)
+	// Without the secrets that are shared with APIs: who has one could make a token to exchange.
+	exchanged, err := issued.New(b.issuedConfig(own, wanted.Revocations))
 	if err != nil {
 		return err
 	}

@@ -141,7 +141,7 @@ func (b *builder) tokens(own *ownKeys) (*token.Issuer, error) {
 			}
 			special[resource.ID] = token.NamedKeys{Name: wanted.SharedSecret, Keys: secret}
 		case wanted.Opaque:
-			special[resource.ID] = token.NamedKeys{Name: config.OpaqueFormat, Keys: sealer(own.opaque)}
+			special[resource.ID] = token.NamedKeys{Name: config.OpaqueFormat, Keys: sealer(own.opaque), Opaque: true}
 		case wanted.Algorithm != "" && own.byAlgorithm[wanted.Algorithm] != own.first:
 			special[resource.ID] = token.NamedKeys{Name: wanted.Algorithm, Keys: signer(own.byAlgorithm[wanted.Algorithm])}
 		}

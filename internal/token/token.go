@@ -46,8 +46,9 @@ type Config struct {
 
 // NamedKeys are keys of a name by which two resources are seen to have the same.
 type NamedKeys struct {
-	Name string
-	Keys Keys
+	Name   string
+	Keys   Keys
+	Opaque bool // what they make is no JWT
 }
 
 // Issuer issues access tokens.
@@ -111,11 +112,18 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 	if err != nil {
 		return Draft{}, err
 	}
+	if keys.Opaque && decision.Sender().Authorization().Request().Exchange.Wanted == oauth.TypeJWT {
+		return Draft{}, &oauth.Error{
+			Code:        oauth.InvalidRequest,
+			Description: "requested_token_type is a JWT, and the tokens for this resource are opaque",
+			Reason:      "requested_token_type_opaque",
+		}
+	}
 	confirmation, err := decision.Sender().Confirm(i.constraintOf(decision.Audience()))
 	if err != nil {
 		return Draft{}, err
 	}
-	signer, err := keys(ctx)
+	signer, err := keys.Keys(ctx)
 	if err != nil {
 		return Draft{}, oauth.Unavailable("signing_key_unavailable", err)
 	}
@@ -161,7 +169,7 @@ func (i *Issuer) constraintOf(audience []string) (all oauth.Constraint) {
 }
 
 // keysFor returns the keys that this audience can verify. A token for several has one signature only.
-func (i *Issuer) keysFor(audience []string) (Keys, error) {
+func (i *Issuer) keysFor(audience []string) (NamedKeys, error) {
 	chosen := NamedKeys{Keys: i.config.Keys}
 	for n, resource := range audience {
 		keys, special := i.config.ResourceKeys[resource]
@@ -169,7 +177,7 @@ func (i *Issuer) keysFor(audience []string) (Keys, error) {
 			keys = NamedKeys{Keys: i.config.Keys}
 		}
 		if n > 0 && keys.Name != chosen.Name {
-			return nil, &oauth.Error{
+			return NamedKeys{}, &oauth.Error{
 				Code:        oauth.InvalidTarget,
 				Description: "one of these resources takes tokens of its own kind only; ask for one token each",
 				Reason:      "resources_differ",
@@ -177,7 +185,7 @@ func (i *Issuer) keysFor(audience []string) (Keys, error) {
 		}
 		chosen = keys
 	}
-	return chosen.Keys, nil
+	return chosen, nil
 }
 
 func audience(values []string) any {
