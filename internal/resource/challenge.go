@@ -65,22 +65,22 @@ func (v *Verifier) refuse(w http.ResponseWriter, r *http.Request, scope string, 
 	used := v.used(r)
 	switch {
 	case errors.Is(err, ErrNoToken):
-		v.challenge(w, used, "")
+		v.challenge(w, used, demand{scope: scope})
 		refuse(w, http.StatusUnauthorized, v.invitation())
 	case errors.Is(err, ErrMalformed):
-		v.challenge(w, used, `error="invalid_request"`)
+		v.challenge(w, used, demand{code: "invalid_request", scope: scope})
 		refuse(w, http.StatusBadRequest, err.Error())
 	case errors.Is(err, dpop.ErrNonce):
-		v.challenge(w, used, `error="use_dpop_nonce"`)
+		v.challenge(w, used, demand{code: "use_dpop_nonce", scope: scope})
 		refuse(w, http.StatusUnauthorized, err.Error())
 	case errors.Is(err, ErrProof):
-		v.challenge(w, used, `error="invalid_dpop_proof"`)
+		v.challenge(w, used, demand{code: "invalid_dpop_proof", scope: scope})
 		refuse(w, http.StatusUnauthorized, err.Error())
 	case errors.Is(err, ErrInvalid):
-		v.challenge(w, used, `error="invalid_token"`)
+		v.challenge(w, used, demand{code: "invalid_token", scope: scope})
 		refuse(w, http.StatusUnauthorized, err.Error())
 	case errors.Is(err, errScope):
-		v.challenge(w, used, `error="insufficient_scope", scope="`+scope+`"`)
+		v.challenge(w, used, demand{code: insufficientScope, scope: scope})
 		refuse(w, http.StatusForbidden, err.Error()+" "+scope)
 	default:
 		w.Header().Set("Retry-After", "5")
@@ -104,10 +104,18 @@ func (v *Verifier) invitation() string {
 	return "this API needs an access token: Authorization: " + strings.Join(forms, ", or ")
 }
 
+// demand is what a challenge says besides its scheme.
+type demand struct {
+	code  string // what went wrong (RFC 6750 §3.1, RFC 9449 §7.1); empty: nothing
+	scope string // that the request needs
+}
+
+const insufficientScope = "insufficient_scope"
+
 // challenge writes WWW-Authenticate, one for each scheme that the API takes. What went wrong is in that of the scheme
 // which the caller has used, and which comes first, since many clients read no other; in all of them where the caller
 // has used none of these (RFC 9449 §7.2).
-func (v *Verifier) challenge(w http.ResponseWriter, used scheme, fault string) {
+func (v *Verifier) challenge(w http.ResponseWriter, used scheme, d demand) {
 	offered := v.schemes()
 	at := slices.Index(offered, used)
 	if at > 0 {
@@ -115,23 +123,31 @@ func (v *Verifier) challenge(w http.ResponseWriter, used scheme, fault string) {
 	}
 	for i, s := range offered {
 		if at >= 0 && i > 0 {
-			fault = ""
+			d.code = ""
 		}
-		w.Header().Add("WWW-Authenticate", v.describe(s, fault))
+		w.Header().Add("WWW-Authenticate", v.describe(s, d))
 	}
 }
 
-// describe returns one challenge (RFC 6750 §3, RFC 9449 §7.1); fault is empty where nothing went wrong.
-func (v *Verifier) describe(s scheme, fault string) string {
+// describe returns one challenge (RFC 6750 §3, RFC 9449 §7.1). Where the API describes itself, each says where, and which
+// scope to ask for, so that a client which has never seen it finds its way (RFC 9728 §5).
+func (v *Verifier) describe(s scheme, d demand) string {
 	var parameters []string
+	add := func(name, value string) { parameters = append(parameters, name+`="`+value+`"`) }
 	if s == schemeBearer {
-		parameters = append(parameters, `realm="`+v.config.Audience+`"`)
+		add("realm", v.config.Audience)
 	}
-	if fault != "" {
-		parameters = append(parameters, fault)
+	if d.code != "" {
+		add("error", d.code)
+	}
+	if d.code == insufficientScope || v.published != nil {
+		add("scope", d.scope)
 	}
 	if s == schemeDPoP {
-		parameters = append(parameters, `algs="`+v.proofs.algs()+`"`)
+		add("algs", v.proofs.algs())
+	}
+	if v.published != nil {
+		add("resource_metadata", v.published.url)
 	}
 	return string(s) + " " + strings.Join(parameters, ", ")
 }

@@ -1,6 +1,7 @@
 // Package resource is what an API does with our access tokens: it finds the token in a request, verifies it against the
 // JWK Set that we publish, has the sender prove that it holds what the token is bound to, and answers with a challenge
-// where there is none that is good (RFC 6750, RFC 9068 §4, RFC 9449 §7, RFC 8705 §3).
+// where there is none that is good (RFC 6750, RFC 9068 §4, RFC 9449 §7, RFC 8705 §3). It tells those who do not know the
+// API how to get one (RFC 9728).
 //
 // It must never accept a token for another audience, of another issuer, or of another type than at+jwt; nor a token
 // that is bound to something from a sender who has not shown to hold it.
@@ -39,13 +40,18 @@ type Config struct {
 	RequireDPoP        bool // refuse tokens that are not bound to a key; false: they need not be. It needs DPoP
 	RequireCertificate bool // refuse tokens that are not bound to a certificate; false: they need not be
 	RequireBound       bool // refuse tokens that are bound to neither; false: whoever has one of those can use it
+
+	// Metadata is what the API says of itself to those who do not know it yet (RFC 9728). Nil: nothing, and its challenges
+	// do not point there.
+	Metadata *Metadata
 }
 
 // Verifier verifies access tokens. It is safe for concurrent use.
 type Verifier struct {
-	config Config
-	keys   *keySet
-	proofs *proofs // nil: proofs are not taken
+	config    Config
+	keys      *keySet
+	proofs    *proofs    // nil: proofs are not taken
+	published *published // nil: it does not describe itself
 }
 
 // New returns a verifier that has fetched nothing yet.
@@ -64,6 +70,11 @@ func New(config Config) (*Verifier, error) {
 	v := &Verifier{config: config, keys: keys}
 	if config.DPoP != nil {
 		if v.proofs, err = newProofs(*config.DPoP, config.Now); err != nil {
+			return nil, err
+		}
+	}
+	if config.Metadata != nil {
+		if v.published, err = v.newPublished(*config.Metadata); err != nil {
 			return nil, err
 		}
 	}
