@@ -25,6 +25,7 @@ type apiConfig struct {
 	TLS       *tls.Config       // nil: without TLS
 	Read      string            // the scope that GET needs
 	Write     string            // the scope that POST needs
+	Scopes    []string          // that it tells its clients of
 
 	Requires oauth.Constraint // to what every token must be bound; zero: to nothing
 	Proofs   []jose.Algorithm // of DPoP proofs; none: every one that there is
@@ -33,7 +34,8 @@ type apiConfig struct {
 // proofsAtOnce is how many DPoP proofs the API remembers at a time.
 const proofsAtOnce = 10_000
 
-// demoAPI is an API that does nothing but say who called, and that only to callers with a token.
+// demoAPI is an API that does nothing but say who called, and that only to callers with a token. Agents find the same at
+// mcpPath.
 type demoAPI struct {
 	server *http.Server
 	keys   *countingTransport
@@ -58,6 +60,8 @@ func newDemoAPI(config apiConfig) (*demoAPI, error) {
 		RequireDPoP:        config.Requires.DPoP,
 		RequireCertificate: config.Requires.Certificate,
 		RequireBound:       config.Requires.Either,
+
+		Metadata: config.metadata(),
 	})
 	if err != nil {
 		return nil, err
@@ -65,7 +69,19 @@ func newDemoAPI(config apiConfig) (*demoAPI, error) {
 	routes := http.NewServeMux()
 	routes.Handle("GET /{$}", verifier.Protect(config.Read, greet))
 	routes.Handle("POST /{$}", verifier.Protect(config.Write, greet))
-	return &demoAPI{server: newBoundedServer(routes, config.TLS), keys: keys, write: config.Write}, nil
+	routes.Handle(mcpPath, newMCP(verifier, config.Read))
+	served := newBoundedServer(verifier.Describe(routes), config.TLS)
+	return &demoAPI{server: served, keys: keys, write: config.Write}, nil
+}
+
+// metadata are what the API says of itself (RFC 9728). Nil where its identifier is not where it is served: nobody could
+// find it by that.
+func (c apiConfig) metadata() *resource.Metadata {
+	path, isHere := strings.CutPrefix(c.Audience, c.URL)
+	if !isHere || path != "" && path[0] != '/' || strings.ContainsAny(path, "?#") {
+		return nil
+	}
+	return &resource.Metadata{Scopes: c.Scopes, Certificates: c.TLS != nil}
 }
 
 // serve serves until the API is closed.
@@ -81,15 +97,19 @@ type greeting struct {
 	Expires  string `json:"expires"`
 }
 
-func greet(w http.ResponseWriter, _ *http.Request, token resource.Token) {
-	text, err := json.MarshalIndent(greeting{
+func greetingOf(token resource.Token) greeting {
+	return greeting{
 		Message:  "Hello, " + token.Subject + ".",
 		Subject:  token.Subject,
 		ClientID: token.ClientID,
 		Scope:    strings.Join(token.Scope, " "),
 		ID:       token.ID,
 		Expires:  token.Expires.Local().Format(time.RFC3339),
-	}, "", "  ")
+	}
+}
+
+func greet(w http.ResponseWriter, _ *http.Request, token resource.Token) {
+	text, err := json.MarshalIndent(greetingOf(token), "", "  ")
 	if err != nil {
 		http.Error(w, "the answer could not be written", http.StatusInternalServerError)
 		return

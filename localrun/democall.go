@@ -56,11 +56,13 @@ func (d *demonstration) ask(ctx context.Context, method string, h held) (apiAnsw
 	return apiAnswer{answer.StatusCode, bearerChallenge(answer.Header), messageOf(body)}, nil
 }
 
-// bearerChallenge returns what an API says to those who send Bearer tokens or none.
+// bearerChallenge returns what an API says to those who send Bearer tokens or none. Where its metadata are, which comes
+// last, does not fit on a line.
 func bearerChallenge(header http.Header) string {
 	for _, challenge := range header.Values("WWW-Authenticate") {
 		if strings.HasPrefix(challenge, oauth.TokenTypeBearer) {
-			return printable(challenge)
+			said, _, _ := strings.Cut(challenge, ", resource_metadata=")
+			return printable(said)
 		}
 	}
 	return ""

@@ -46,7 +46,7 @@ func TestFirstRun(t *testing.T) {
 			`cnf       {"jkt":"`,
 			"200 Hello, stock-mirror.",
 			"401  GET / with the token of stock-mirror, stolen: sent as Bearer\n",
-			"401  GET / without a token\n        WWW-Authenticate: Bearer realm=\"http://127.0.0.1:" + p.ports[1] + "\"\n",
+			"401  GET / without a token\n        WWW-Authenticate: Bearer realm=\"http://127.0.0.1:" + p.ports[1] + "\",\n        scope=\"stock.read\"\n",
 			"403  POST / with a token that is good for reading\n",
 			`error="insufficient_scope", scope="stock.write"`,
 			"401  POST /token with the first assertion once more\n        invalid_client: ",

@@ -168,6 +168,7 @@ func (s *system) newAPI() (*demoAPI, error) {
 		TLS:       s.serverTLS(),
 		Read:      scopes[0],
 		Write:     scopes[len(scopes)-1],
+		Scopes:    scopes,
 	})
 }
 
