@@ -43,7 +43,7 @@ func main() {
 	output := json.NewEncoder(os.Stdout)
 	output.SetEscapeHTML(false)
 	for _, flows := range [][]flow{
-		clientCredentials(), clientAssertions(), googleFlows(), ownAssertions(), verification(), dpopFlows(), mutualTLS(),
+		clientCredentials(), clientAssertions(), googleFlows(), ownAssertions(), verification(), dpopFlows(), mutualTLS(), mcpFlows(),
 	} {
 		for _, f := range flows {
 			outcome := map[string]string{"library": f.library + " " + version(f.library), "flow": f.name, "error": ""}

@@ -8,8 +8,9 @@ import { bound } from './openid-client-dpop.mjs'
 import { resource } from './resource.mjs'
 import { mutualTLS } from './mutual-tls.mjs'
 import { google } from './google.mjs'
+import { mcp } from './mcp.mjs'
 
-for (const [library, flow, attempt] of [...openidClient, ...joseFlows, ...bound, ...proofs, ...resource, ...mutualTLS, ...google]) {
+for (const [library, flow, attempt] of [...openidClient, ...joseFlows, ...bound, ...proofs, ...resource, ...mutualTLS, ...google, ...mcp]) {
   let error = ''
   try {
     await attempt()
