@@ -128,7 +128,7 @@ func TestTheAPISaysWhereTokensAreToBeHad(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = answer.Body.Close()
-	algs := `algs="ES256 ES384 ES512 EdDSA PS256 PS384 PS512 RS256 RS384 RS512"`
+	algs := `algs="ES256 ES384 ES512 EdDSA Ed25519 PS256 PS384 PS512 RS256 RS384 RS512"`
 	where := `resource_metadata="` + api + `/.well-known/oauth-protected-resource"`
 	want := []string{
 		`DPoP scope="stock.read", ` + algs + `, ` + where,
@@ -147,7 +147,7 @@ func TestTheAPISaysWhereTokensAreToBeHad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const quoted = `["ES256","ES384","ES512","EdDSA","PS256","PS384","PS512","RS256","RS384","RS512"]`
+	const quoted = `["ES256","ES384","ES512","EdDSA","Ed25519","PS256","PS384","PS512","RS256","RS384","RS512"]`
 	described := `{"resource":"` + api + `","authorization_servers":["http://127.0.0.1:` + p.ports[0] + `"],` +
 		`"scopes_supported":["stock.read","stock.write"],"bearer_methods_supported":["header"],` +
 		`"dpop_signing_alg_values_supported":` + quoted + `}`

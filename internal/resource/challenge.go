@@ -144,7 +144,7 @@ func (v *Verifier) describe(s scheme, d demand) string {
 		add("scope", d.scope)
 	}
 	if s == schemeDPoP {
-		add("algs", v.proofs.algs())
+		add("algs", strings.Join(v.proofs.algs(), " "))
 	}
 	if v.published != nil {
 		add("resource_metadata", v.published.url)

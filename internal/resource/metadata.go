@@ -7,8 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-
-	"example.com/countersign/internal/jose"
 )
 
 // WellKnown is where an API describes itself: it goes between the host and the path of its identifier (RFC 9728 §3).
@@ -29,13 +27,13 @@ type Metadata struct {
 
 // description is the document (RFC 9728 §2). What has no values is left out, as §3.2 asks.
 type description struct {
-	Resource             string           `json:"resource"`
-	AuthorizationServers []string         `json:"authorization_servers"`
-	Scopes               []string         `json:"scopes_supported,omitempty"`
-	BearerMethods        []string         `json:"bearer_methods_supported,omitempty"`
-	CertificateBound     bool             `json:"tls_client_certificate_bound_access_tokens,omitempty"`
-	ProofAlgorithms      []jose.Algorithm `json:"dpop_signing_alg_values_supported,omitempty"`
-	DPoPRequired         bool             `json:"dpop_bound_access_tokens_required,omitempty"`
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers"`
+	Scopes               []string `json:"scopes_supported,omitempty"`
+	BearerMethods        []string `json:"bearer_methods_supported,omitempty"`
+	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+	ProofAlgorithms      []string `json:"dpop_signing_alg_values_supported,omitempty"`
+	DPoPRequired         bool     `json:"dpop_bound_access_tokens_required,omitempty"`
 }
 
 // published is the description of an API, and where it is.
@@ -63,7 +61,7 @@ func (v *Verifier) newPublished(metadata Metadata) (*published, error) {
 		d.BearerMethods = []string{"header"} // RFC 6750 §2.1, and no other: see credentials
 	}
 	if v.proofs != nil {
-		d.ProofAlgorithms = v.proofs.algorithms
+		d.ProofAlgorithms = v.proofs.algs()
 	}
 	body, err := json.Marshal(d)
 	if err != nil {

@@ -41,7 +41,7 @@ func TestMetadata_says_what_is_configured(t *testing.T) {
 		same   = `{"resource":"https://invoices.example.com","authorization_servers":["https://auth.example.com"]`
 		header = `,"bearer_methods_supported":["header"]`
 		bound  = `,"tls_client_certificate_bound_access_tokens":true`
-		algs   = `,"dpop_signing_alg_values_supported":["ES256","EdDSA","PS256"]`
+		algs   = `,"dpop_signing_alg_values_supported":["ES256","EdDSA","Ed25519","PS256"]`
 	)
 	for name, test := range map[string]struct {
 		metadata resource.Metadata
@@ -57,7 +57,7 @@ func TestMetadata_says_what_is_configured(t *testing.T) {
 		"DPoP, all algorithms": {
 			changes: []func(*resource.Config){takes},
 			want: same + header + `,"dpop_signing_alg_values_supported":` +
-				`["ES256","ES384","ES512","EdDSA","PS256","PS384","PS512","RS256","RS384","RS512"]}`,
+				`["ES256","ES384","ES512","EdDSA","Ed25519","PS256","PS384","PS512","RS256","RS384","RS512"]}`,
 		},
 		// No token is taken as Bearer, and a list of nothing is left out.
 		"DPoP required": {
@@ -179,7 +179,7 @@ func TestMetadata_are_in_every_challenge(t *testing.T) {
 		scope  = `scope="invoices.read", `
 		where  = `resource_metadata="https://example.com/.well-known/oauth-protected-resource/mcp"`
 		bearer = `Bearer realm="https://example.com/mcp", `
-		algs   = `algs="ES256 EdDSA PS256", `
+		algs   = `algs="ES256 EdDSA Ed25519 PS256", `
 	)
 	narrow := func(c client) change {
 		return token(c.world.key.token(t, good().with("aud", "https://example.com/mcp").with("scope", "invoices.pay")))

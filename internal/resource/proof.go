@@ -80,13 +80,13 @@ func readURL(text string) (string, error) {
 	return base.Scheme + "://" + base.Host + strings.TrimRight(pathOf(base), "/"), nil
 }
 
-// algs returns the algorithms of proofs as a challenge has them.
-func (p *proofs) algs() string {
+// algs returns what the algorithms of proofs are called in challenges and in metadata.
+func (p *proofs) algs() []string {
 	var names []string
 	for _, algorithm := range p.algorithms {
 		names = append(names, algorithm.Names()...)
 	}
-	return strings.Join(names, " ")
+	return names
 }
 
 // verify holds RFC 9449 §4.3 for the proof of a request with this token, which is bound to the key of this thumbprint.
