@@ -43,7 +43,8 @@ func main() {
 	output := json.NewEncoder(os.Stdout)
 	output.SetEscapeHTML(false)
 	for _, flows := range [][]flow{
-		clientCredentials(), clientAssertions(), googleFlows(), ownAssertions(), verification(), dpopFlows(), mutualTLS(), mcpFlows(),
+		clientCredentials(), clientAssertions(), googleFlows(), ownAssertions(), verification(), dpopFlows(), mutualTLS(),
+		mcpFlows(), mcpServerFlows(),
 	} {
 		for _, f := range flows {
 			outcome := map[string]string{"library": f.library + " " + version(f.library), "flow": f.name, "error": ""}

@@ -161,8 +161,12 @@ func asWorkload(ctx context.Context, key string) (oauth2.TokenSource, error) {
 
 // askTool connects to the MCP server, calls its tool, and checks on whose behalf it was called.
 func askTool(ctx context.Context, handler auth.OAuthHandler, subject string) error {
+	return askToolAt(ctx, api+"/mcp", handler, subject)
+}
+
+func askToolAt(ctx context.Context, server string, handler auth.OAuthHandler, subject string) error {
 	client := mcp.NewClient(&mcp.Implementation{Name: "agent", Version: "1"}, nil)
-	session, err := client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: api + "/mcp", OAuthHandler: handler, MaxRetries: -1}, nil)
+	session, err := client.Connect(ctx, &mcp.StreamableClientTransport{Endpoint: server, OAuthHandler: handler, MaxRetries: -1}, nil)
 	if err != nil {
 		return err
 	}
