@@ -28,6 +28,7 @@ var (
 	ErrExpired         = &Fault{Reason: "expired", Sentence: "exp has passed"}
 	ErrNotYetValid     = &Fault{Reason: "not_yet_valid", Sentence: "nbf is in the future"}
 	ErrIssuedInFuture  = &Fault{Reason: "iat_in_future", Sentence: "iat is in the future"}
+	ErrDateMissing     = &Fault{Reason: "iat_missing", Sentence: "iat is missing"}
 	ErrLifetime        = &Fault{Reason: "lifetime", Sentence: "the time until exp, or from iat to exp, is longer than allowed"}
 	ErrIssuerMissing   = &Fault{Reason: "iss_missing", Sentence: "iss is missing"}
 	ErrIssuer          = &Fault{Reason: "iss", Sentence: "iss is not the expected party"}

@@ -158,6 +158,12 @@ func (a asserted) checkIssuer() error {
 // checkType holds RFC 8725 §3.11: another kind of JWT must not pass for an assertion, so an explicit typ that is not
 // accepted is refused.
 func (a asserted) checkType() error {
+	if a.profile.Type != "" {
+		if jose.MediaType(a.typ) != a.profile.Type {
+			return ErrType
+		}
+		return nil
+	}
 	if a.typ == "" {
 		return nil
 	}
@@ -167,7 +173,12 @@ func (a asserted) checkType() error {
 	return nil
 }
 
-func (p Profile) wantedTypes() []string { return append([]string{"JWT"}, p.Types...) }
+func (p Profile) wantedTypes() []string {
+	if p.Type != "" {
+		return []string{p.Type}
+	}
+	return append([]string{"JWT"}, p.Types...)
+}
 
 func (a asserted) checkSubject() error {
 	subject, rule := a.claims.Subject, a.profile.Subject
@@ -203,6 +214,9 @@ func (p Profile) wantedAudiences() []string { return p.Audiences }
 
 func (a asserted) checkLifetime() error {
 	most := a.profile.MaxLifetime + a.skew
+	if a.profile.DateRequired && a.claims.IssuedAt.IsZero() {
+		return ErrDateMissing
+	}
 	if a.profile.MaxLifetime <= 0 || a.claims.ExpiresAt.After(a.now.Add(most)) {
 		return ErrLifetime
 	}

@@ -33,8 +33,10 @@ type Profile struct {
 	AudienceString bool             // and not as an array of one (FAPI 2.0 §5.3.2.1-8)
 	Algorithms     []jose.Algorithm // of the signature; none: all that the keys have
 	Types          []string         // accepted typ values besides an absent one and JWT, in lower case, without application/
+	Type           string           // the one typ that is accepted, and must be there, in the same form; empty: Types says
 	MaxLifetime    time.Duration    // how far exp may be ahead of now, and of iat; zero: nothing is accepted
 	IDRequired     bool             // jti must be there
+	DateRequired   bool             // iat must be there
 	Reusable       bool             // the assertion is good until it expires, also where it has a jti
 	Exceptions     []Exception      // what may be weaker than Audiences, MaxLifetime and IDRequired say
 	Trace          *trace.Record    // records the checks; nil: nobody does

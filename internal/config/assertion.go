@@ -39,7 +39,7 @@ func readAssertion(m *mapping, otherwise Assertion) Assertion {
 		a.Audiences = audiences
 	}
 	a.MaxLifetime = exceptions.maxLifetime(m.optional("max_lifetime"), otherwise.MaxLifetime)
-	if types := distinct(m.optional("types"), value.identifier); m.has("types") {
+	if types := distinct(m.optional("types"), assertionType); m.has("types") {
 		a.Types = types
 	}
 	strict := jtiOptional

@@ -240,6 +240,7 @@ const (
 // Issuer is somebody who may vouch for others with a JWT authorization grant. What its Preset knows of it is filled in.
 type Issuer struct {
 	At          Position
+	Profile     string // ProfileIDJAG, or empty: its assertions are those of RFC 7523
 	Preset      string // the name of a Preset; empty: nothing is known of its tokens but what the document says
 	Issuer      string // compared with iss, character by character
 	TrustDomain string // of the SPIFFE IDs that it may vouch for; set exactly with the preset spiffe

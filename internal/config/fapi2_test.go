@@ -60,7 +60,7 @@ profile: `+profile+`                     #! profile: profile is "`+profile+`"; w
 	}
 	denyByForm(t, "a_flag_is_refused", strings.Replace(prelude+fapi2Client, "profile: fapi2", "profile: true  #! clients[0].profile: profile is a boolean; …", 1))
 	denyByForm(t, "an_issuer_has_no_profile", inIssuer+`
-    profile: fapi2                       #! issuers[0].profile: profile is not a field here; …
+    profile: fapi2                       #! issuers[0].profile: profile is "fapi2"; write id-jag, or leave it out
 `)
 }
 

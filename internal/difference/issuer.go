@@ -9,6 +9,7 @@ import (
 
 // issuer compares an issuer that both documents have, and neither has disabled.
 func (c *comparison) issuer(at place, was, is config.Issuer) error {
+	c.value(at, "profile", was.Profile, is.Profile, true, "assertions of another kind are accepted")
 	c.value(at, "preset", was.Preset, is.Preset, true,
 		"what is known of the issuer's tokens, and required of them, is another")
 	c.value(at, "trust_domain", was.TrustDomain, is.TrustDomain, true,

@@ -49,6 +49,9 @@ func (a Authorization) Limit(resource string) (within oauth.Scope, limited bool)
 // Resources returns what the token is asked to be for, each once. In an exchange the audience parameter names it too
 // (RFC 8693 §2.1).
 func (a Authorization) Resources() []string {
+	if len(a.resource) > 0 {
+		return a.resource
+	}
 	resources := slices.Clip(a.Request().Resource)
 	for _, audience := range a.Request().Exchange.Audience {
 		if !slices.Contains(resources, audience) {

@@ -61,8 +61,16 @@ func New(config Config) (*Grants, error) {
 		if party.ID == "" || trust.Keys == nil || len(trust.Audiences) == 0 || trust.MaxLifetime <= 0 {
 			return nil, fmt.Errorf("grant: the trust in %q has no keys, audiences or lifetime", party.ID)
 		}
+		if slices.Contains(trust.Types, IDJAGType) {
+			return nil, fmt.Errorf("grant: the trust in %q accepts identity assertions among others", party.ID)
+		}
 	}
 	config.Trusts = maps.Clone(config.Trusts)
+	for party, trust := range config.Trusts {
+		if trust.IDJAG {
+			config.Trusts[party] = trust.forIDJAG()
+		}
+	}
 	return &Grants{config}, nil
 }
 
@@ -74,9 +82,12 @@ type Authorization struct {
 	subject   string
 	claims    map[string]any
 	scope     oauth.Scope
+	resource  []string // requested by the assertion, in place of the request; none: by the request
 	assertion assertion.Verified
 	exchange  exchange
 	valid     bool
+
+	confirmation oauth.Confirmation // of what the assertion demands possession
 }
 
 // IsZero reports whether nothing was authorized.
@@ -109,6 +120,13 @@ func (a Authorization) Proved() bool { return a.client.Proved() }
 
 // Scope returns the requested scope; empty: none was requested.
 func (a Authorization) Scope() oauth.Scope { return a.scope }
+
+// IDJAG reports whether it rests on an identity assertion.
+func (a Authorization) IDJAG() bool { return a.trust.IDJAG }
+
+// Confirmation returns of what the sender of the request has to prove possession, because the assertion says so; zero: of
+// nothing.
+func (a Authorization) Confirmation() oauth.Confirmation { return a.confirmation }
 
 // Claims returns the verified claims that rules look at: those of the grant's assertion, or of the client's. The map is
 // shared: it must not be changed.

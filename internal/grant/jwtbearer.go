@@ -27,6 +27,8 @@ type Trust struct {
 	Client         ClientNeed            // protocol G1; of a client's own assertions, whether it must authenticate besides
 	Constraint     oauth.Constraint      // to what tokens must be bound
 	Algorithms     []jose.Algorithm      // of the signature; none: all that the keys have
+
+	IDJAG bool // they are identity assertions (protocol I), for which some of these fields say what they must
 }
 
 // ClientNeed is what the request must say of its client besides the assertion.
@@ -67,7 +69,7 @@ func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticat
 	if err != nil {
 		return Authorization{}, err
 	}
-	return Authorization{
+	authorization := Authorization{
 		client:    authenticated,
 		trust:     trust,
 		party:     party,
@@ -76,7 +78,14 @@ func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticat
 		scope:     scope,
 		assertion: verified,
 		valid:     true,
-	}, nil
+	}
+	if trust.IDJAG {
+		err = authorization.holdToIDJAG()
+	}
+	if err != nil {
+		return Authorization{}, err
+	}
+	return authorization, nil
 }
 
 // trust finds whose assertion it claims to be. It compares whole strings: an issuer is never matched by a part or a
@@ -98,7 +107,7 @@ func (g *Grants) trust(issuer string) (Party, Trust) {
 }
 
 func (t Trust) profile(party Party) assertion.Profile {
-	return assertion.Profile{
+	profile := assertion.Profile{
 		Purpose:     replay.ForGrant,
 		Issuer:      party.ID,
 		Keys:        t.Keys,
@@ -111,6 +120,10 @@ func (t Trust) profile(party Party) assertion.Profile {
 		Reusable:    t.Reusable,
 		Exceptions:  t.Exceptions,
 	}
+	if t.IDJAG {
+		profile.Type, profile.SoleAudience, profile.DateRequired = IDJAGType, true, true
+	}
+	return profile
 }
 
 // checkClient holds protocol G1. A client that asserts for itself proves who it is by that, where nothing more is asked

@@ -186,9 +186,10 @@ func (g *Grants) presentForeign(ctx context.Context, authenticated client.Authen
 	}, nil
 }
 
-// issuer finds a trusted issuer. For a stranger it returns a trust whose keys verify nothing.
+// issuer finds a trusted issuer. For a stranger it returns a trust whose keys verify nothing, and so it does for an issuer
+// of identity assertions: each is a grant for one client at this server, and nothing to be exchanged.
 func (g *Grants) issuer(name string) (Party, Trust) {
-	if party, trust := g.trust(name); party.Kind == Issuer {
+	if party, trust := g.trust(name); party.Kind == Issuer && !trust.IDJAG {
 		return party, trust
 	}
 	return Party{}, Trust{Keys: assertion.Nobody{}}

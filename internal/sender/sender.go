@@ -86,21 +86,30 @@ func (s *Senders) Constrain(ctx context.Context, authorization grant.Authorizati
 	if len(request.Certificates) > 0 {
 		constrained.certificate = mutualtls.Thumbprint(request.Certificates[0])
 	}
-	if request.Proof.IsZero() {
-		return constrained, nil
+	if !request.Proof.IsZero() {
+		var err error
+		if constrained.proof, err = s.verify(ctx, request.Proof, authorization.ProofAlgorithms()); err != nil {
+			return Constrained{}, err
+		}
 	}
-	algorithms := authorization.ProofAlgorithms()
+	if err := constrained.possess(authorization.Confirmation()); err != nil {
+		return Constrained{}, err
+	}
+	return constrained, nil
+}
+
+// verify verifies a proof with one of these algorithms; none: with whichever every proof can have.
+func (s *Senders) verify(ctx context.Context, proof oauth.Secret, algorithms []jose.Algorithm) (dpop.Proof, error) {
 	if len(algorithms) == 0 {
 		algorithms = s.config.Algorithms
 	}
-	var err error
-	constrained.proof, err = s.config.Proofs.Verify(ctx, request.Proof.Reveal(), dpop.Request{
+	verified, err := s.config.Proofs.Verify(ctx, proof.Reveal(), dpop.Request{
 		Method: "POST", URLs: s.config.URLs, Algorithms: algorithms,
 	})
 	if err != nil {
-		return Constrained{}, faulty(err)
+		return dpop.Proof{}, faulty(err)
 	}
-	return constrained, nil
+	return verified, nil
 }
 
 // faulty turns what package dpop says of a proof into what the caller is told (RFC 9449 §5, §8).

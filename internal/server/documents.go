@@ -20,6 +20,7 @@ type Metadata struct {
 	ScopesSupported        []string `json:"scopes_supported"`
 	ResponseTypesSupported []string `json:"response_types_supported"` // required by RFC 8414, and empty: there is no authorization endpoint
 	GrantTypesSupported    []string `json:"grant_types_supported"`
+	GrantProfilesSupported []string `json:"authorization_grant_profiles_supported,omitempty"` // of JWTBearer (draft-ietf-oauth-identity-assertion-authz-grant §7.2)
 	AuthMethodsSupported   []string `json:"token_endpoint_auth_methods_supported"`
 	AuthSigningAlgorithms  []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"` // only with a method that uses assertions
 
@@ -35,6 +36,9 @@ type Metadata struct {
 	CertificateBoundTokens bool             `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705 §3.3
 	MTLSEndpointAliases    *EndpointAliases `json:"mtls_endpoint_aliases,omitempty"`                      // RFC 8705 §5; nil: TLS asks for certificates everywhere, or nowhere
 }
+
+// IDJAGProfile is the grant profile of identity assertions (draft-ietf-oauth-identity-assertion-authz-grant §7.2).
+const IDJAGProfile = "urn:ietf:params:oauth:grant-profile:id-jag"
 
 // EndpointAliases are where TLS asks the client for its certificate (RFC 8705 §5).
 type EndpointAliases struct {

@@ -20,6 +20,7 @@ type tokenResponse struct {
 	TokenType       string         `json:"token_type"`
 	ExpiresIn       int64          `json:"expires_in"` // seconds
 	Scope           string         `json:"scope"`
+	Resource        any            `json:"resource,omitempty"` // granted, where the assertion may have named others: text, or a list of them
 	RecToken        map[string]any `json:"rec_token,omitempty"`
 }
 
@@ -44,10 +45,21 @@ func (s *Server) respondToken(w http.ResponseWriter, r *http.Request, x exchange
 	if x.request.GrantType == oauth.TokenExchange {
 		response.IssuedTokenType = cmp.Or(x.request.Exchange.Wanted, oauth.TypeAccessToken)
 	}
+	if x.authorization.IDJAG() { // draft-ietf-oauth-identity-assertion-authz-grant §4.4.1
+		response.Resource = granted(x.decision.Audience())
+	}
 	if s.config.RecToken && !x.decision.Assertion().IsZero() {
 		response.RecToken = x.decision.Assertion().Claims()
 	}
 	return respondJSON(w, http.StatusOK, response)
+}
+
+// granted writes one resource as text, and several as a list of them, as aud does.
+func granted(resources []string) any {
+	if len(resources) == 1 {
+		return resources[0]
+	}
+	return resources
 }
 
 // supplyNonce hands the nonce of the next proof to whoever has sent one (RFC 9449 §8.2). A client that has none learns it

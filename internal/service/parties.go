@@ -109,6 +109,9 @@ func (b *builder) issuers(trusted trusts, allowed rules) {
 		}
 		trust := b.trust(issuer.Assertion, keys)
 		trust.Disabled = issuer.Disabled
+		if issuer.Profile == config.ProfileIDJAG {
+			trust.IDJAG, trust.Audiences = true, []string{b.config.Issuer}
+		}
 		trust.Client = needs[issuer.Client]
 		trust.Algorithms = b.algorithms(config.Client{})
 		b.examineKeys(issuer.Keys, keys, trust.Algorithms)
@@ -229,6 +232,9 @@ func metadata(configuration *config.Config, registrations []*client.Registration
 	for _, issuer := range configuration.Issuers {
 		if !issuer.Disabled {
 			grants.add(oauth.JWTBearer)
+			if issuer.Profile == config.ProfileIDJAG {
+				m.GrantProfilesSupported = []string{server.IDJAGProfile}
+			}
 			if issuer.Client == config.ClientNotNeeded {
 				methods.add(oauth.NoAuthentication)
 			}

@@ -1,0 +1,32 @@
+package sender
+
+import "example.com/countersign/internal/oauth"
+
+// possess holds the sender to an assertion that is bound to a key or to a certificate: nobody else may bring it
+// (draft-ietf-oauth-identity-assertion-authz-grant §9.8, protocol I4). The token is bound to the same.
+func (c *Constrained) possess(demanded oauth.Confirmation) error {
+	if demanded.JWKThumbprint != "" {
+		switch c.proof.Thumbprint() {
+		case demanded.JWKThumbprint:
+		case "":
+			return notPossessed("assertion_proof_missing", "the assertion is bound to a key (cnf.jkt), and the request has no DPoP header")
+		default:
+			return notPossessed("assertion_proof_key", "the assertion is bound to another key (cnf.jkt) than that of the DPoP proof")
+		}
+	}
+	if demanded.CertificateThumbprint != "" {
+		switch c.certificate {
+		case demanded.CertificateThumbprint:
+			c.constraint.Certificate = true
+		case "":
+			return notPossessed("assertion_certificate_missing", "the assertion is bound to a certificate (cnf), and the request came without one")
+		default:
+			return notPossessed("assertion_certificate_other", "the assertion is bound to another certificate (cnf) than that of the request")
+		}
+	}
+	return nil
+}
+
+func notPossessed(reason, description string) *oauth.Error {
+	return &oauth.Error{Code: oauth.InvalidGrant, Description: description, Reason: reason}
+}
