@@ -74,6 +74,9 @@ func formOf(e explanation, row refused) url.Values {
 		switch pair[0] {
 		case "-client":
 			form.Set("client_id", pair[1])
+			if pair[1] == "notes" {
+				form.Set("client_secret", notesSecret)
+			}
 		case "-scope", "-resource":
 			form.Add(pair[0][1:], pair[1])
 		}
@@ -293,5 +296,19 @@ func TestExplainIsAboutNowUnlessToldOtherwise(t *testing.T) {
 	}
 	if result := e.explain(t, e.sign(t, "ci", "JWT", fresh)); result.err == nil || !strings.Contains(result.err.Error(), "assertion_lifetime") && !strings.Contains(result.err.Error(), "iat_in_future") {
 		t.Errorf("at noon: %v", result.err)
+	}
+}
+
+// Nobody here has the key that an identity assertion is bound to, or the certificate: a stand-in is sent in its place.
+func TestExplainStandsInForWhatAnAssertionIsBoundTo(t *testing.T) {
+	e := newExplainTest(t)
+	text := e.sign(t, "ci", "oauth-id-jag+jwt", by("https://workforce.example.com").
+		with(said{"sub": "alice", "client_id": "notes", "cnf": said{"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"}}))
+	got := e.explain(t, text, "-client", "notes")
+	if got.err != nil || !strings.Contains(got.stdout, "as if the request came with a DPoP proof") || !strings.Contains(got.stdout, "(the key of the DPoP proof)") {
+		t.Errorf("%v\n%s", got.err, got.stdout)
+	}
+	if strings.Contains(got.stdout, "signature                    not checked") {
+		t.Errorf("the signature has been verified before:\n%s", got.stdout)
 	}
 }

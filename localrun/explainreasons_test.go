@@ -21,6 +21,9 @@ type explainTest struct {
 	keys   map[string]jose.SigningKey
 }
 
+// notesSecret is the secret of the client notes.
+const notesSecret = "mobile-secret-93ad07e5b1c2"
+
 // noonText is when everything happens.
 const noonText = "2026-03-01T12:00:00Z"
 
@@ -58,6 +61,10 @@ clients:
     authentication: client_secret_basic
     secrets: ["$argon2id$v=19$m=64,t=1,p=1$f0Y4efikBUU$2aKtyboevh+TiGuyB2ri1A"]
     grants: ["urn:ietf:params:oauth:grant-type:token-exchange"]
+  - id: notes
+    authentication: client_secret_post
+    secrets: ["$argon2id$v=19$m=64,t=1,p=1$AKpAqMYY9/0$X3XF2vTarmr06uPB/XY+QA"]
+    grants: ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
   - id: mail-app
     authentication: none
     grants: ["urn:ietf:params:oauth:grant-type:jwt-bearer"]
@@ -100,6 +107,10 @@ issuers:
     allow: [{resource: https://api.example.com, scopes: [read]}]
   - issuer: https://former.example.com
     disabled: true
+    keys: {file: ci.jwks.json}
+    allow: [{resource: https://api.example.com, scopes: [read]}]
+  - issuer: https://workforce.example.com
+    profile: id-jag
     keys: {file: ci.jwks.json}
     allow: [{resource: https://api.example.com, scopes: [read]}]
   - issuer: https://hmac.example.com
@@ -175,6 +186,9 @@ func (e explainTest) refusals(t *testing.T) []refused {
 	good := func(changes said) string { return e.sign(t, "ci", "JWT", by(ci).with(changes)) }
 	from := func(issuer string) string { return e.sign(t, "ci", "JWT", by(issuer)) }
 	batch := func(changes said) string { return e.sign(t, "batch", "JWT", by("batch").with(changes)) }
+	idJAG := func(changes said) string {
+		return e.sign(t, "ci", "oauth-id-jag+jwt", by("https://workforce.example.com").with(said{"sub": "alice", "client_id": "notes"}).with(changes))
+	}
 	in := func(d time.Duration) any { return noon().Add(d).Unix() }
 	const exchanged = "-grant token-exchange -client front"
 	claims, header := `{"iss":"`+ci+`","exp":1772366700}`, `{"alg":"ES256"}`
@@ -253,6 +267,15 @@ func (e explainTest) refusals(t *testing.T) []refused {
 		{"may_act", good(said{"may_act": said{"sub": "x"}}), exchanged, "its may_act claim does not name the client"},
 		{"grant_not_allowed", good(nil), "-grant token-exchange -client portal", "not registered for this grant_type"},
 		{"no_rule", good(said{"ref": "Main"}), exchanged, "no rule matches the claims of the subject_token"},
+		// What an identity assertion says besides.
+		{"assertion_typ", e.sign(t, "ci", "JWT", by("https://workforce.example.com")), "-client notes", `want oauth-id-jag+jwt`},
+		{"assertion_iat_missing", idJAG(said{"iat": nil}), "-client notes", "iat is missing"},
+		{"assertion_client_id", idJAG(said{"client_id": "Notes"}), "-client notes", "client_id is not the client that sends the request"},
+		{"assertion_resource", idJAG(said{"resource": "api"}), "-client notes", "resource is neither an absolute URI"},
+		{"resource_claim", idJAG(said{"resource": "https://api.example.com"}), "-client notes -resource urn:ledger", "resource is not within the assertion's own resource"},
+		{"assertion_authorization_details", idJAG(said{"authorization_details": []any{said{"type": "chat"}}}), "-client notes", "this server knows no authorization_details"},
+		{"assertion_cnf", idJAG(said{"cnf": said{"kid": "1"}}), "-client notes", "cnf asks for another proof"},
+		{"possession_certificate_missing", idJAG(said{"cnf": said{"x5t#S256": "1"}}), "-client notes", "the assertion is bound to a certificate"},
 
 		// What it asks for.
 		{"no_rule", good(said{"ref": "Main"}), "", `it differs from "main" in capital letters only`},
@@ -311,6 +334,7 @@ var notExplained = map[string]string{
 
 	"secret_wrong": standsIn, "busy": standsIn, "client_keys_unavailable": standsIn, "issuer_keys_unavailable": standsIn,
 	"signing_key_unavailable": standsIn, "signing_failed": standsIn, "configuration_unavailable": standsIn,
+	"possession_key_missing": standsIn, "possession_key": standsIn, "possession_certificate": standsIn,
 	"dpop_missing": standsIn, "constraint_missing": standsIn, "certificate_missing": standsIn,
 	"replayed": aNewService, "assertion_replayed": aNewService, "client_assertion_replayed": aNewService, "replay_store_unavailable": aNewService,
 	"dpop_replayed": aNewService, "exchange_replayed": aNewService,

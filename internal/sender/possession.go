@@ -9,9 +9,9 @@ func (c *Constrained) possess(demanded oauth.Confirmation) error {
 		switch c.proof.Thumbprint() {
 		case demanded.JWKThumbprint:
 		case "":
-			return notPossessed("assertion_proof_missing", "the assertion is bound to a key (cnf.jkt), and the request has no DPoP header")
+			return refused("possession_key_missing", "the assertion is bound to a key (cnf.jkt), and the request has no DPoP header")
 		default:
-			return notPossessed("assertion_proof_key", "the assertion is bound to another key (cnf.jkt) than that of the DPoP proof")
+			return refused("possession_key", "the assertion is bound to another key (cnf.jkt) than that of the DPoP proof")
 		}
 	}
 	if demanded.CertificateThumbprint != "" {
@@ -19,14 +19,14 @@ func (c *Constrained) possess(demanded oauth.Confirmation) error {
 		case demanded.CertificateThumbprint:
 			c.constraint.Certificate = true
 		case "":
-			return notPossessed("assertion_certificate_missing", "the assertion is bound to a certificate (cnf), and the request came without one")
+			return refused("possession_certificate_missing", "the assertion is bound to a certificate (cnf), and the request came without one")
 		default:
-			return notPossessed("assertion_certificate_other", "the assertion is bound to another certificate (cnf) than that of the request")
+			return refused("possession_certificate", "the assertion is bound to another certificate (cnf) than that of the request")
 		}
 	}
 	return nil
 }
 
-func notPossessed(reason, description string) *oauth.Error {
+func refused(reason, description string) *oauth.Error {
 	return &oauth.Error{Code: oauth.InvalidGrant, Description: description, Reason: reason}
 }
