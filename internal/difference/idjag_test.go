@@ -21,7 +21,7 @@ issuers:
 	with := strings.Replace(without, "    keys:", "    profile: id-jag\n    keys:", 1)
 	for _, pair := range [][2]string{{without, with}, {with, without}} {
 		changes := compare(t, pair[0], pair[1])
-		if !slices.ContainsFunc(changes, func(c difference.Change) bool { return c.Field == "profile" && c.Widens }) {
+		if !slices.ContainsFunc(changes, func(c difference.Change) bool { return c.What == "profile" && c.Widens }) {
 			t.Errorf("got %v", changes)
 		}
 	}
