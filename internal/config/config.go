@@ -32,7 +32,9 @@ type Config struct {
 	Resources       []Resource // the APIs that tokens are for; at least one
 	Clients         []Client
 	Issuers         []Issuer
-	Warnings        Faults // what is allowed and dangerous: to be logged at start, never a reason to refuse the document
+	// IdentityAssertions are the grants of other authorization servers that this one issues.
+	IdentityAssertions []IdentityAssertions
+	Warnings           Faults // what is allowed and dangerous: to be logged at start, never a reason to refuse the document
 }
 
 // SigningKeys says where our own private keys are. No two rings have their keys in one place, and no two that sign have

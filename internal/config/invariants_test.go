@@ -25,6 +25,9 @@ func checkInvariants(t *testing.T, c *config.Config) {
 		i.party(client.ID)
 		i.client(client)
 	}
+	for _, to := range c.IdentityAssertions {
+		i.identityAssertions(to)
+	}
 	for _, issuer := range c.Issuers {
 		i.party(issuer.Issuer)
 		i.issuer(issuer)

@@ -69,6 +69,14 @@ func TestTheCompleteDocument(t *testing.T) {
 		ClockSkew:    10 * time.Second,
 		Replay:       config.Replay{Firestore: "projects/acme/databases/(default)"},
 		DPoP:         config.DPoP{Nonces: "projects/acme/secrets/dpop-nonces"},
+		IdentityAssertions: []config.IdentityAssertions{{
+			Audience:  "https://auth.chat.example.net",
+			Clients:   []config.IdentityClient{{ID: "assistant", ClientID: "f53f191f9311af35"}},
+			Issuers:   []string{"https://login.example.com"},
+			Scopes:    []string{"chat.read", "chat.history"},
+			Resources: []string{"https://api.chat.example.net/mcp"},
+			Lifetime:  5 * time.Minute,
+		}},
 		MutualTLS: config.MutualTLS{
 			Endpoint:          "https://mtls.auth.example.com",
 			CAFile:            "clients-ca.pem",

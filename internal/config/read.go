@@ -65,6 +65,7 @@ func readConfig(v value) *Config {
 	// What an issuer vouches for goes to whichever client brings it.
 	parties.rules.fapi2 = profile == "" && slices.ContainsFunc(c.Clients, Client.bringsUnderFAPI2)
 	c.Issuers = list(m.optional("issuers"), parties.issuer)
+	c.IdentityAssertions = list(m.optional("identity_assertions"), newIdentityReader(c).read)
 	certificates.checkUse(c)
 	holdServiceToFAPI2(m, c, certificates.endpoint)
 	return c

@@ -75,6 +75,7 @@ func Widens(changes []Change) bool {
 func Compare(before, after Document) ([]Change, error) {
 	c := &comparison{before: before, after: after}
 	c.service()
+	c.identityAssertions()
 	if err := c.mutualTLS(); err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 
 const (
 	ci        = "https://ci.example.com"
+	chat      = "identity_assertions.https://chat.example.net"
 	spire     = "https://spire.example.com"
 	member    = "https://member.example.com"
 	aHash     = "$2a$10$irJafH76pkVUsJx9y9IuJe4bMCurhNQ.bxqomkuZ3VHKeMqcnZ5/e"
@@ -149,6 +150,13 @@ issuers:
     jti: optional # spire
     allow:
       - {resource: "urn:api", scopes: [read], if: claims.team == "x", subject: '"spire:" + claims.sub'}
+identity_assertions:
+  - audience: https://chat.example.net
+    clients: [{id: front, client_id: f53}]
+    issuers: [https://ci.example.com] # chat
+    scopes: [chat.read]
+    resources: [https://api.chat.example.net]
+    lifetime: 3m
 `
 
 const newClient = `  - id: new
@@ -337,6 +345,15 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 			`resource: "urn:api", scopes: [read]}`, another},
 		{"portal", "allow", "disabled: true} # disabled rule", "disabled: false}", narrows},
 		{"portal", "allow", "mode: audit} # audited rule", "mode: enforce}", narrows},
+
+		// Grants of other authorization servers.
+		{"", chat + ".clients", "client_id: f53}", "client_id: f54}", another},
+		{"", chat + ".issuers", "[https://ci.example.com] # chat", "[https://ci.example.com, https://strict.example.com]", narrows},
+		{"", chat + ".scopes", "[chat.read]", "[chat.read, chat.write]", narrows},
+		{"", chat + ".resources", "[https://api.chat.example.net]", "[https://api.chat.example.net, https://more.chat.example.net]", narrows},
+		{"", chat + ".resources", "    resources: [https://api.chat.example.net]\n", "", narrows},
+		{"", chat + ".lifetime", "lifetime: 3m", "lifetime: 4m", narrows},
+		{"", "identity_assertions", "audience: https://chat.example.net", "audience: https://wiki.example.net", another},
 
 		// What is exchanged.
 		{"front", "exchange.default_scopes", "default_scopes: [write], lifetime: 4m", "lifetime: 4m", narrows},

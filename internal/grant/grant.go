@@ -47,6 +47,7 @@ type Config struct {
 	Trusts   map[Party]Trust  // who may assert, by issuer identifier or client id
 	Issuer   string           // our own issuer identifier, by which tokens to be exchanged may name us
 	Issued   *issued.Verifier // of access tokens that are exchanged; nil: none is
+	IDJAG    bool             // identity assertions are issued too
 }
 
 // Grants are the grant types of this server.
@@ -61,7 +62,7 @@ func New(config Config) (*Grants, error) {
 		if party.ID == "" || trust.Keys == nil || len(trust.Audiences) == 0 || trust.MaxLifetime <= 0 {
 			return nil, fmt.Errorf("grant: the trust in %q has no keys, audiences or lifetime", party.ID)
 		}
-		if slices.Contains(trust.Types, IDJAGType) {
+		if slices.Contains(trust.Types, oauth.IDJAGType) {
 			return nil, fmt.Errorf("grant: the trust in %q accepts identity assertions among others", party.ID)
 		}
 	}

@@ -7,11 +7,6 @@ import (
 	"example.com/countersign/internal/oauth"
 )
 
-// IDJAGType is the typ of an identity assertion JWT authorization grant
-// (draft-ietf-oauth-identity-assertion-authz-grant §3.1), as types are compared. A trust of this kind accepts no other,
-// and no other trust accepts it.
-const IDJAGType = "oauth-id-jag+jwt"
-
 // forIDJAG returns the trust as identity assertions need it, whatever its other fields say (draft §3.1, §4.4.1).
 func (t Trust) forIDJAG() Trust {
 	t.Types, t.Subject, t.IDRequired = nil, assertion.SubjectRequired, true

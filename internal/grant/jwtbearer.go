@@ -121,7 +121,7 @@ func (t Trust) profile(party Party) assertion.Profile {
 		Exceptions:  t.Exceptions,
 	}
 	if t.IDJAG {
-		profile.Type, profile.SoleAudience, profile.DateRequired = IDJAGType, true, true
+		profile.Type, profile.SoleAudience, profile.DateRequired = oauth.IDJAGType, true, true
 	}
 	return profile
 }

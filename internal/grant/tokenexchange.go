@@ -20,6 +20,9 @@ func (g *Grants) tokenExchange(ctx context.Context, authenticated client.Authent
 		return Authorization{}, err
 	}
 	request := authenticated.Request()
+	if request.Exchange.Wanted == oauth.TypeIDJAG && g.config.IDJAG {
+		return g.identityExchange(ctx, authenticated, registration)
+	}
 	if err := checkWanted(request.Exchange.Wanted); err != nil {
 		return Authorization{}, err
 	}
@@ -169,6 +172,9 @@ func (g *Grants) presentForeign(ctx context.Context, authenticated client.Authen
 		return presented{}, faultyToken(parameter, "", err)
 	}
 	party, trust := g.issuer(parsed.Issuer())
+	if authenticated.Request().Exchange.Wanted == oauth.TypeIDJAG {
+		trust = trust.forIDToken(authenticated)
+	}
 	profile := trust.profile(party)
 	profile.Parameter, profile.Trace = parameter, authenticated.Request().Trace
 	verified, err := g.config.Verifier.Verify(ctx, parsed, profile)

@@ -32,8 +32,9 @@ import (
 
 // Policies are the rules of every party.
 type Policies struct {
-	rules    map[grant.Party][]Rule
-	isClient func(id string) bool
+	rules      map[grant.Party][]Rule
+	isClient   func(id string) bool
+	identities []IdentityAssertions
 }
 
 // New returns policies. isClient reports whether an id is a registered client's: nobody but that client gets a token with
@@ -52,7 +53,7 @@ func New(rules map[grant.Party][]Rule, isClient func(id string) bool) (*Policies
 			}
 		}
 	}
-	return &Policies{maps.Clone(rules), isClient}, nil
+	return &Policies{rules: maps.Clone(rules), isClient: isClient}, nil
 }
 
 // Decision is what may be granted. Only [Policies.Decide] makes one.
@@ -71,6 +72,9 @@ type Decision struct {
 	sender    sender.Constrained
 	assertion assertion.Verified
 	valid     bool
+
+	idJAG     *IdentityAssertions // nil: it is about an access token
+	resources []string            // of an identity assertion
 }
 
 // IsZero reports whether nothing was decided.
@@ -104,6 +108,9 @@ func (d Decision) Claims() map[string]any { return d.claims }
 
 // Rules returns the names of the rules that decided, one for each resource and in the order of Audience.
 func (d Decision) Rules() []string {
+	if d.idJAG != nil {
+		return []string{d.idJAG.Name}
+	}
 	names := make([]string, len(d.rules))
 	for i, rule := range d.rules {
 		names[i] = rule.Name
@@ -126,6 +133,9 @@ func (p *Policies) Decide(constrained sender.Constrained) (Decision, error) {
 		return Decision{}, &oauth.Error{Code: oauth.ServerError, Description: "the sender of the request was not looked at"}
 	}
 	authorization := constrained.Authorization()
+	if authorization.WantsIDJAG() {
+		return p.decideIdentity(constrained)
+	}
 	matching := p.matching(authorization)
 	decision, err := p.decide(authorization, matching.inForce)
 	if err == nil {

@@ -20,7 +20,8 @@ type Metadata struct {
 	ScopesSupported        []string `json:"scopes_supported"`
 	ResponseTypesSupported []string `json:"response_types_supported"` // required by RFC 8414, and empty: there is no authorization endpoint
 	GrantTypesSupported    []string `json:"grant_types_supported"`
-	GrantProfilesSupported []string `json:"authorization_grant_profiles_supported,omitempty"` // of JWTBearer (draft-ietf-oauth-identity-assertion-authz-grant §7.2)
+	GrantProfilesSupported []string `json:"authorization_grant_profiles_supported,omitempty"`            // of JWTBearer (draft-ietf-oauth-identity-assertion-authz-grant §7.2)
+	IssuedGrantsSupported  []string `json:"identity_chaining_requested_token_types_supported,omitempty"` // draft-ietf-oauth-identity-chaining
 	AuthMethodsSupported   []string `json:"token_endpoint_auth_methods_supported"`
 	AuthSigningAlgorithms  []string `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"` // only with a method that uses assertions
 

@@ -42,6 +42,9 @@ func (s *Server) respondToken(w http.ResponseWriter, r *http.Request, x exchange
 		ExpiresIn:   x.token.ExpiresIn,
 		Scope:       x.token.Scope.String(),
 	}
+	if x.decision.IDJAG() {
+		response.TokenType = oauth.TokenTypeNone
+	}
 	if x.request.GrantType == oauth.TokenExchange {
 		response.IssuedTokenType = cmp.Or(x.request.Exchange.Wanted, oauth.TypeAccessToken)
 	}

@@ -240,6 +240,9 @@ func metadata(configuration *config.Config, registrations []*client.Registration
 			}
 		}
 	}
+	if issuesIdentityAssertions(configuration) {
+		m.IssuedGrantsSupported = []string{oauth.TypeIDJAG}
+	}
 	m.ScopesSupported, m.GrantTypesSupported = scopes.sorted(), grants.sorted()
 	m.AuthMethodsSupported, m.AuthSigningAlgorithms = methods.sorted(), algorithms.names().sorted()
 	m.DPoPSigningAlgorithms = proofAlgorithms(configuration).sorted()

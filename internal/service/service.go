@@ -198,10 +198,15 @@ func (b *builder) addStages(wanted *server.Config, own *ownKeys, trusted trusts,
 	}
 	if wanted.Grants, err = grant.New(grant.Config{
 		Clients: wanted.Clients, Verifier: b.verifier, Trusts: trusted, Issuer: b.config.Issuer, Issued: exchanged,
+		IDJAG: len(b.config.IdentityAssertions) > 0,
 	}); err != nil {
 		return err
 	}
-	if wanted.Policies, err = policy.New(allowed, wanted.Clients.Has); err != nil {
+	policies, err := policy.New(allowed, wanted.Clients.Has)
+	if err != nil {
+		return err
+	}
+	if wanted.Policies, err = policies.NewIdentityAssertions(identityAssertions(b.config)); err != nil {
 		return err
 	}
 	wanted.Replay, err = b.replayStore()

@@ -124,6 +124,9 @@ func longestLifetime(configuration *config.Config) time.Duration {
 			longest = max(longest, rule.Lifetime)
 		}
 	}
+	for _, to := range configuration.IdentityAssertions {
+		longest = max(longest, to.Lifetime)
+	}
 	return longest
 }
 

@@ -83,6 +83,7 @@ func (i *Issuer) Ready(ctx context.Context) error {
 // Draft is a token that lacks only its signature. Only [Issuer.Draft] makes one.
 type Draft struct {
 	signer Signer
+	typ    string
 	claims claims
 	extra  map[string]any
 	scope  oauth.Scope
@@ -101,6 +102,8 @@ type claims struct {
 
 	Confirmation oauth.Confirmation `json:"cnf,omitzero"`  // RFC 7800 §3.1, protocol W4
 	Actor        *oauth.Actor       `json:"act,omitempty"` // RFC 8693 §4.1, protocol X1
+
+	Resource any `json:"resource,omitempty"` // of an identity assertion (draft-ietf-oauth-identity-assertion-authz-grant §3.1)
 }
 
 // Draft makes a draft of what was decided. The error is an *oauth.Error: temporarily_unavailable where there is no key.
@@ -108,7 +111,11 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 	if decision.IsZero() {
 		return Draft{}, &oauth.Error{Code: oauth.ServerError, Description: "nothing was decided"}
 	}
-	keys, err := i.keysFor(decision.Audience())
+	typ, ours := Type, decision.Audience()
+	if decision.IDJAG() {
+		typ, ours = oauth.IDJAGType, nil // its audience is nobody of ours, and wants nothing special
+	}
+	keys, err := i.keysFor(ours)
 	if err != nil {
 		return Draft{}, err
 	}
@@ -119,7 +126,7 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 			Reason:      "requested_token_type_opaque",
 		}
 	}
-	confirmation, err := decision.Sender().Confirm(i.constraintOf(decision.Audience()))
+	confirmation, err := decision.Sender().Confirm(i.constraintOf(ours))
 	if err != nil {
 		return Draft{}, err
 	}
@@ -136,7 +143,7 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 		}
 		expires = limit
 	}
-	return Draft{signer: signer, extra: decision.Claims(), scope: decision.Scope(), claims: claims{
+	return Draft{signer: signer, typ: typ, extra: decision.Claims(), scope: decision.Scope(), claims: claims{
 		Issuer:    i.config.Issuer,
 		Subject:   decision.Subject(),
 		Audience:  audience(decision.Audience()),
@@ -148,6 +155,7 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 
 		Confirmation: confirmation,
 		Actor:        decision.Actor(),
+		Resource:     audience(decision.Resources()),
 	}}, nil
 }
 
@@ -189,10 +197,14 @@ func (i *Issuer) keysFor(audience []string) (NamedKeys, error) {
 }
 
 func audience(values []string) any {
-	if len(values) == 1 {
+	switch len(values) {
+	case 0:
+		return nil
+	case 1:
 		return values[0]
+	default:
+		return values
 	}
-	return values
 }
 
 // AccessToken is a signed access token.
@@ -215,7 +227,7 @@ func (d Draft) Sign() (AccessToken, error) {
 	if err != nil {
 		return AccessToken{}, &oauth.Error{Code: oauth.ServerError, Description: "the token could not be encoded", Cause: err}
 	}
-	signed, err := d.signer.Sign(Type, text)
+	signed, err := d.signer.Sign(d.typ, text)
 	if err != nil {
 		return AccessToken{}, oauth.Unavailable("signing_failed", err)
 	}
