@@ -91,6 +91,7 @@ type checked struct {
 	configuration *config.Config // only where there is no fault
 	allowed       []entitlement  // likewise
 	introspects   []introspector // likewise
+	identities    []identity     // likewise
 	exceptions    []exception    // likewise
 }
 
@@ -111,7 +112,7 @@ func check(path string, document []byte) checked {
 	result := checked{name: name, folder: filepath.Dir(path), faults: faults, warnings: configuration.Warnings}
 	if len(faults) == 0 {
 		result.configuration, result.allowed = configuration, entitlements(configuration)
-		result.introspects = introspectors(configuration)
+		result.introspects, result.identities = introspectors(configuration), identities(configuration)
 		result.exceptions = exceptions(configuration, time.Now())
 	}
 	return result
@@ -159,6 +160,7 @@ func (c checked) print(out io.Writer) error {
 		}
 		writeTable(&text, c.allowed)
 		writeIntrospectors(&text, c.introspects)
+		writeIdentities(&text, c.identities)
 		writeExceptions(&text, c.exceptions)
 		fmt.Fprintf(&text, "\n%s is good.\n", c.name)
 	}
@@ -192,9 +194,10 @@ func (c checked) printJSON(out io.Writer) error {
 		Warnings    []finding      `json:"warnings"`
 		Allowed     []entitlement  `json:"allowed"`
 		Introspects []introspector `json:"introspects"`
+		Identities  []identity     `json:"identity_assertions"`
 		Exceptions  []exception    `json:"exceptions"`
 	}{
-		c.name, findings(c.faults), findings(c.warnings),
-		append([]entitlement{}, c.allowed...), append([]introspector{}, c.introspects...), append([]exception{}, c.exceptions...),
+		c.name, findings(c.faults), findings(c.warnings), append([]entitlement{}, c.allowed...),
+		append([]introspector{}, c.introspects...), append([]identity{}, c.identities...), append([]exception{}, c.exceptions...),
 	})
 }

@@ -70,8 +70,8 @@ func entitlements(configuration *config.Config) []entitlement {
 	}
 	for _, issuer := range configuration.Issuers {
 		party := ofIssuer(issuer)
-		party.Profile = configuration.Profile
-		if exchanges {
+		party.Profile = cmp.Or(issuer.Profile, configuration.Profile)
+		if exchanges && issuer.Profile != config.ProfileIDJAG {
 			party.Grants = append(party.Grants, oauth.TokenExchange)
 		}
 		add(party, issuer.Allow)
@@ -159,6 +159,9 @@ func (e entitlement) with(rule config.Rule, tokens resourceTokens) entitlement {
 func (e entitlement) who() string {
 	if e.Kind == kindClient {
 		return "client " + e.Party + " (" + e.Authentication + ")"
+	}
+	if e.Profile == config.ProfileIDJAG {
+		return "issuer " + e.Party + " (" + e.Profile + ", client " + e.Authentication + ")"
 	}
 	return "issuer " + e.Party + " (client " + e.Authentication + ")"
 }

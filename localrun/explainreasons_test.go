@@ -330,6 +330,8 @@ var notExplained = map[string]string{
 
 	"require": "it is a fault of a preset, found when a configuration is loaded",
 
+	"audience_not_one": anIDToken, "audience_not_allowed": anIDToken,
+
 	"certificate_untrusted": noConnection, "certificate_expired": noConnection, "certificate_name": noConnection, "certificate_key": noConnection,
 
 	"secret_wrong": standsIn, "busy": standsIn, "client_keys_unavailable": standsIn, "issuer_keys_unavailable": standsIn,
@@ -345,6 +347,7 @@ var notExplained = map[string]string{
 
 const (
 	theRequest   = "explain makes the request itself"
+	anIDToken    = "explain takes no ID token that an identity assertion is asked for"
 	noConnection = "a certificate comes with a TLS connection, and explain has none"
 	noActor      = "explain has no actor_token"
 	standsIn     = "there is a stand-in for what could fail"
