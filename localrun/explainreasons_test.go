@@ -330,7 +330,8 @@ var notExplained = map[string]string{
 
 	"require": "it is a fault of a preset, found when a configuration is loaded",
 
-	"audience_not_one": anIDToken, "audience_not_allowed": anIDToken,
+	"audience_not_one": anIDToken, "audience_not_allowed": anIDToken, "subject_token_azp": anIDToken,
+	"subject_token_no_id_token": anIDToken, "actor_token_not_taken": anIDToken,
 
 	"certificate_untrusted": noConnection, "certificate_expired": noConnection, "certificate_name": noConnection, "certificate_key": noConnection,
 
