@@ -33,17 +33,18 @@ func identities(configuration *config.Config) []identity {
 	return all
 }
 
-// writeIdentities writes them for people; nothing where there are none.
+// writeIdentities writes them for people, a block for each client; nothing where there are none.
 func writeIdentities(out *strings.Builder, all []identity) {
-	if len(all) > 0 {
-		out.WriteString("\nGrants of other authorization servers:\n")
-	}
 	for _, i := range all {
-		fmt.Fprintf(out, "  %s: client %s, there %s, for users of %s: %s", i.Audience, i.Client, i.ClientID,
-			strings.Join(i.Issuers, ", "), strings.Join(i.Scopes, " "))
+		fmt.Fprintf(out, "\nclient %s (there %s) by grants of %s\n", i.Client, i.ClientID, i.Audience)
+		about := []string{"for users of " + strings.Join(i.Issuers, " "), strings.Join(i.Scopes, " ")}
 		if len(i.Resources) > 0 {
-			fmt.Fprintf(out, " at %s", strings.Join(i.Resources, ", "))
+			about = append(about, "at "+strings.Join(i.Resources, " "))
 		}
-		out.WriteString("\n")
+		for _, text := range about {
+			for _, line := range wrap(text, tableWidth-4) {
+				fmt.Fprintf(out, "    %s\n", line)
+			}
+		}
 	}
 }

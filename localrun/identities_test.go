@@ -36,7 +36,8 @@ identity_assertions:
 `)
 	got := runCommand(t, "", "check", path)
 	for _, want := range []string{
-		"https://auth.chat.example.net: client assistant, there f53, for users of https://idp.example.com: chat.read chat.history at https://api.chat.example.net/mcp\n",
+		"client assistant (there f53) by grants of https://auth.chat.example.net\n" +
+			"    for users of https://idp.example.com\n    chat.read chat.history\n    at https://api.chat.example.net/mcp\n",
 		"issuer https://workforce.example.com (id-jag, client authenticated) by jwt-bearer\n",
 	} {
 		if got.err != nil || !strings.Contains(got.stdout, want) {

@@ -309,7 +309,8 @@ func TestI5_the_metadata_says_that_identity_assertions_are_issued(t *testing.T) 
 	if difference := cmp.Diff([]any{idJAGTokenType}, types(issuing)); difference != "" {
 		t.Errorf("want -, got +:\n%s", difference)
 	}
-	none := deploy(t, issuing[:strings.Index(issuing, "identity_assertions:")])
+	without, _, _ := strings.Cut(issuing, "identity_assertions:")
+	none := deploy(t, without)
 	none.judge(t, deny("where none is issued it is no type", none.byAssistant(nil),
 		invalidRequest("requested_token_type_unknown", "requested_token_type is not one that this server issues")))
 }
