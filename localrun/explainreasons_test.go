@@ -341,7 +341,8 @@ var notExplained = map[string]string{
 	"dpop_missing": standsIn, "constraint_missing": standsIn, "certificate_missing": standsIn,
 	"replayed": aNewService, "assertion_replayed": aNewService, "client_assertion_replayed": aNewService, "replay_store_unavailable": aNewService,
 	"dpop_replayed": aNewService, "exchange_replayed": aNewService,
-	"issued_tokens_unavailable": "an access token of ours takes our keys",
+	"issued_tokens_unavailable":   "an access token of ours takes our keys",
+	"requested_token_type_opaque": theRequest,
 
 	"token_missing": anotherEndpoint, "introspection_not_allowed": anotherEndpoint, "revocation_store_unavailable": anotherEndpoint,
 }
