@@ -44,7 +44,7 @@ func main() {
 	output.SetEscapeHTML(false)
 	for _, flows := range [][]flow{
 		clientCredentials(), clientAssertions(), googleFlows(), ownAssertions(), verification(), dpopFlows(), mutualTLS(),
-		mcpFlows(), mcpServerFlows(),
+		mcpFlows(), mcpServerFlows(), crossAppFlows(),
 	} {
 		for _, f := range flows {
 			outcome := map[string]string{"library": f.library + " " + version(f.library), "flow": f.name, "error": ""}

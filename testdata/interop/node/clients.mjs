@@ -9,8 +9,9 @@ import { resource } from './resource.mjs'
 import { mutualTLS } from './mutual-tls.mjs'
 import { google } from './google.mjs'
 import { mcp } from './mcp.mjs'
+import { crossApp } from './mcp-cross-app.mjs'
 
-for (const [library, flow, attempt] of [...openidClient, ...joseFlows, ...bound, ...proofs, ...resource, ...mutualTLS, ...google, ...mcp]) {
+for (const [library, flow, attempt] of [...openidClient, ...joseFlows, ...bound, ...proofs, ...resource, ...mutualTLS, ...google, ...mcp, ...crossApp]) {
   let error = ''
   try {
     await attempt()

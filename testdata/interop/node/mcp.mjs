@@ -12,14 +12,14 @@ const secret = file('plain.secret')
 
 // completed adds to our metadata the one field that the library insists on and that a server without an authorization
 // endpoint has to leave out (RFC 8414 §2). Nothing here goes to where it points.
-const completed = (fetch = globalThis.fetch) => async (url, options) => {
+export const completed = (fetch = globalThis.fetch) => async (url, options) => {
   const answer = await fetch(url, options)
   if (!answer.ok || !new URL(url).pathname.startsWith('/.well-known/oauth-authorization-server')) return answer
   return Response.json({ ...await answer.json(), authorization_endpoint: 'https://nowhere.invalid/' })
 }
 
 // ask connects to the MCP server with what gets tokens, calls its tool, and checks on whose behalf it was called.
-async function ask(authProvider, subject, { server = api, fetch = completed() } = {}) {
+export async function ask(authProvider, subject, { server = api, fetch = completed() } = {}) {
   const client = new Client({ name: 'agent', version: '1' })
   await client.connect(new StreamableHTTPClientTransport(new URL(`${server}/mcp`), { authProvider, fetch }))
   try {
@@ -73,7 +73,7 @@ function withDPoP(provider) {
   return provider
 }
 
-const isRefusal = (code) => (error) => error instanceof OAuthError && error.code === code
+export const isRefusal = (code) => (error) => error instanceof OAuthError && error.code === code
 
 export const mcp = [
   ['ClientCredentialsProvider, client_secret_basic', () => ask(basic(), 'mcp-basic')],
