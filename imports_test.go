@@ -37,6 +37,7 @@ var imports = map[string]string{
 	"keys":             "jose refresh seal",
 	"trust":            "jose refresh",
 	"trust/federation": "jose",
+	"newest":           "keys",
 	"gcp":              "keys replay revocation",
 
 	// Access tokens of ours that come back.
@@ -59,7 +60,7 @@ var imports = map[string]string{
 	"difference": "config jose server",
 
 	// Who puts the parts together.
-	"service":  "assertion client config dpop grant issued jose keys mutualtls oauth policy refresh replay revocation seal sender server token trust trust/federation",
+	"service":  "assertion client config dpop grant issued jose keys mutualtls newest oauth policy refresh replay revocation seal sender server token trust trust/federation",
 	".":        "gcp keys replay revocation server service trust",
 	"localrun": ". assertion config difference dpop gcp gcp/localsecrets jose keys mutualtls oauth replay resource revocation seal server service trace trust",
 

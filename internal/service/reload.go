@@ -1,17 +1,16 @@
 package service
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/newest"
 	"example.com/countersign/internal/refresh"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/trust"
@@ -25,18 +24,14 @@ import (
 // disable the newest.
 type Follower struct {
 	name         string
-	source       keys.Source
 	snapshot     keys.Source // nil: there is none
 	surroundings Surroundings
-	current      *refresh.Value[*followed]
-	last         *followed // of the last look; only the one load under way touches it
-}
+	current      *refresh.Value[*Service] // nil: no version is enabled
+	finder       *newest.Finder[*Service]
 
-// followed is the service of one version.
-type followed struct {
-	version string
-	service *Service
-	broken  map[string]bool // versions with faults that have been told of
+	// Only the one load under way touches these.
+	last  *Service // of the last look; nil: there is none
+	began bool     // the snapshot has been read
 }
 
 // How a configuration is followed.
@@ -52,12 +47,13 @@ func Follow(name, snapshot string, surroundings Surroundings) (*Follower, error)
 	if surroundings.Secrets == nil || surroundings.Now == nil || surroundings.Log == nil {
 		return nil, errSurroundings
 	}
-	f := &Follower{name: name, source: surroundings.Secrets(name), surroundings: surroundings}
+	f := &Follower{name: name, surroundings: surroundings}
+	f.finder = newest.NewFinder(surroundings.Secrets(name), f.build)
 	if snapshot != "" {
 		f.snapshot = surroundings.Secrets(snapshot)
 	}
 	var err error
-	f.current, err = refresh.New(refresh.Config[*followed]{
+	f.current, err = refresh.New(refresh.Config[*Service]{
 		Load: f.load, Now: surroundings.Now,
 		Fresh: configurationFresh, Stale: configurationStale, Patience: time.Second, Timeout: configurationLoad, Retry: 2 * time.Second,
 		Failed: func(err error) {
@@ -76,10 +72,10 @@ func (f *Follower) Service(ctx context.Context) (*Service, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("loading the configuration: %w", err)
-	case now.service == nil:
+	case now == nil:
 		return nil, errNoConfiguration
 	default:
-		return now.service, nil
+		return now, nil
 	}
 }
 
@@ -97,45 +93,14 @@ func (f *Follower) Handler(part func(*server.Server) http.Handler) http.Handler 
 }
 
 // load looks which version counts, and builds its service unless it is the one that there is.
-func (f *Follower) load(ctx context.Context) (*followed, error) {
-	versions, err := f.source.Versions(ctx)
+func (f *Follower) load(ctx context.Context) (*Service, error) {
+	found, err := f.finder.Find(ctx)
 	if err != nil {
+		f.began = f.last != nil
 		return nil, err
 	}
-	enabled := newestFirst(versions)
-	if f.last == nil {
-		f.readSnapshot(ctx)
-	}
-	next := &followed{broken: map[string]bool{}}
-	for _, version := range enabled {
-		if f.last != nil && f.last.service != nil && version.ID == f.last.version {
-			next.version, next.service = f.last.version, f.last.service
-			break
-		}
-		if next.service = f.build(version, next.broken); next.service == nil {
-			continue
-		}
-		if err := f.takeOver(ctx, next.service); err != nil {
-			return nil, fmt.Errorf("version %s is good, and its keys cannot be had: %w", version.ID, err)
-		}
-		next.version = version.ID
-		f.surroundings.Log.Info("a configuration takes effect", "secret", f.name, "version", version.ID)
-		break
-	}
-	if next.service == nil && len(enabled) > 0 {
-		return nil, errors.New("no enabled version is a configuration without faults")
-	}
-	f.last = next // Nothing, where an operator has disabled every version: he means it.
-	return next, nil
-}
-
-// newestFirst returns the enabled versions.
-func newestFirst(versions []keys.Version) []keys.Version {
-	enabled := slices.DeleteFunc(slices.Clone(versions), func(v keys.Version) bool { return v.State != keys.Enabled })
-	slices.SortFunc(enabled, func(a, b keys.Version) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(len(b.ID), len(a.ID)), cmp.Compare(b.ID, a.ID))
-	})
-	return enabled
+	f.last = found.Value // Nothing, where an operator has disabled every version: he means it.
+	return found.Value, nil
 }
 
 // readSnapshot reads the keys of others with which to begin. Without them an instance begins all the same, and asks.
@@ -145,7 +110,7 @@ func (f *Follower) readSnapshot(ctx context.Context) {
 	}
 	versions, err := f.snapshot.Versions(ctx)
 	if err == nil {
-		if enabled := newestFirst(versions); len(enabled) > 0 {
+		if enabled := newest.Enabled(versions); len(enabled) > 0 {
 			f.surroundings.Snapshots, err = trust.DecodeSnapshots(enabled[0].Payload)
 		}
 	}
@@ -158,31 +123,32 @@ func (f *Follower) readSnapshot(ctx context.Context) {
 // be had must not take the place of one that works.
 func (f *Follower) takeOver(ctx context.Context, next *Service) error {
 	next.Start()
-	if f.last == nil || f.last.service == nil {
+	if f.last == nil {
 		return nil
 	}
 	return next.Server.Ready(ctx)
 }
 
-// build returns the service of a version, or nil where it has faults. They are told of once.
-func (f *Follower) build(version keys.Version, broken map[string]bool) *Service {
+// build returns the service of a version; false: it has faults.
+func (f *Follower) build(ctx context.Context, version keys.Version) (*Service, bool, error) {
+	if !f.began {
+		f.readSnapshot(ctx)
+		f.began = true
+	}
 	surroundings := f.surroundings
-	if f.last != nil {
-		surroundings.Before = f.last.service
-	}
+	surroundings.Before = f.last
 	log := f.surroundings.Log.With("secret", f.name, "version", version.ID)
-	if f.last != nil && f.last.broken[version.ID] {
-		broken[version.ID] = true
-		return nil
-	}
 	built, configuration, faults := Load("version "+version.ID, version.Payload, surroundings)
 	if len(faults) > 0 {
-		broken[version.ID] = true
 		log.Error("a configuration has faults and is passed over", "error", faults.Error())
-		return nil
+		return nil, false, nil
 	}
 	Warn(log, configuration)
-	return built
+	if err := f.takeOver(ctx, built); err != nil {
+		return nil, false, fmt.Errorf("version %s is good, and its keys cannot be had: %w", version.ID, err)
+	}
+	log.Info("a configuration takes effect")
+	return built, true, nil
 }
 
 // Warn tells log of what a configuration allows that is dangerous.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"example.com/countersign/internal/keys"
+	"example.com/countersign/internal/newest"
 	"example.com/countersign/internal/refresh"
 )
 
@@ -57,7 +58,7 @@ func payloads(source keys.Source) func(context.Context) ([][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		enabled := newestFirst(versions)
+		enabled := newest.Enabled(versions)
 		values := make([][]byte, len(enabled))
 		for i, version := range enabled {
 			values[i] = version.Payload
