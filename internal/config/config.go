@@ -27,6 +27,7 @@ type Config struct {
 	Profile         string        // ProfileFAPI2, or empty: that holds for every client
 	Replay          Replay        // where what was used once is remembered
 	DPoP            DPoP          // what holds for every DPoP proof
+	StopList        StopList      // who gets nothing any more; its zero value: nobody is stopped
 	MutualTLS       MutualTLS     // who says which certificate a client has; its zero value: nobody does
 	Troubleshooting Troubleshooting
 	Resources       []Resource // the APIs that tokens are for; at least one
@@ -87,6 +88,7 @@ type Resource struct {
 	AccessTokens ResourceAccessToken // how this API wants its tokens; the zero value is the normal way
 	DPoPRequired bool                // dpop: required — this API takes only tokens that are bound to a DPoP key
 	MTLSRequired bool                // mtls: required — this API takes only tokens that are bound to a certificate
+	StatusList   bool                // its tokens are on the status list, where this API can see which are taken back
 }
 
 // ResourceAccessToken is the explicit exception for an API that needs another algorithm than the first ring's, that can

@@ -38,7 +38,7 @@ func (f *findings) parse(source []byte) value {
 	}
 	root, err := compose(loader)
 	if errors.Is(err, io.EOF) {
-		absent.fault("is empty; it needs at least issuer, signing_keys and resources")
+		absent.fault("is empty; it needs at least %s", f.needs)
 		return absent
 	}
 	if err != nil {

@@ -66,6 +66,7 @@ const maxFaults = 1000
 // findings collects what one reading of a document finds.
 type findings struct {
 	document string
+	needs    string // what a document of this kind has at least, in words
 	faults   Faults
 	warnings Faults
 	dropped  int // faults beyond maxFaults

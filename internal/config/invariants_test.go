@@ -62,6 +62,9 @@ func (i invariants) service() {
 	i.must(c.ClockSkew >= 0 && c.ClockSkew <= time.Minute, "a clock skew of a minute at most", c.ClockSkew)
 	i.lifetime(c.AccessTokens.Lifetime)
 	i.mutualTLS(c.MutualTLS)
+	if !c.StopList.IsZero() {
+		i.private(c.StopList.Secret)
+	}
 	if c.DPoP.Nonces != "" {
 		i.private(c.DPoP.Nonces)
 	}
@@ -324,7 +327,7 @@ func (i invariants) rules(rules []config.Rule) {
 		i.must((r.Subject.Text == "") == (r.Subject.At.Line == 0), "a subject has a place", r)
 		for name, source := range r.Claims {
 			i.must(name != "" && source.Text != "" && source.At.Line > 0, "a claim has a name, a source and a place", r)
-			i.must(!contains(strings.Fields("iss sub aud exp iat nbf jti client_id cnf scope act may_act"), name),
+			i.must(!contains(strings.Fields("iss sub aud exp iat nbf jti client_id cnf scope act may_act status"), name),
 				"a claim is not a reserved one", name)
 		}
 	}

@@ -60,6 +60,7 @@ func (i invariants) private(name string) {
 	}
 	c := i.config
 	use(c.DPoP.Nonces)
+	use(c.StopList.Secret)
 	use(c.MutualTLS.Proxy.Secret)
 	for _, ring := range append([]config.KeyRing{c.SigningKeys.KeyRing}, c.SigningKeys.Additional...) {
 		use(ring.Secret)

@@ -77,6 +77,7 @@ func TestTheCompleteDocument(t *testing.T) {
 			Resources: []string{"https://api.chat.example.net/mcp"},
 			Lifetime:  5 * time.Minute,
 		}},
+		StopList: config.StopList{Secret: "projects/acme/secrets/stop-list"},
 		MutualTLS: config.MutualTLS{
 			Endpoint:          "https://mtls.auth.example.com",
 			CAFile:            "clients-ca.pem",
@@ -92,7 +93,7 @@ func TestTheCompleteDocument(t *testing.T) {
 				ID: "https://legacy.example.com", Scopes: []string{"legacy.read"},
 				AccessTokens: config.ResourceAccessToken{Algorithm: "RS256"},
 			},
-			{ID: "https://payments.example.com", Scopes: []string{"payments.write"}, DPoPRequired: true, MTLSRequired: true},
+			{ID: "https://payments.example.com", Scopes: []string{"payments.write"}, DPoPRequired: true, MTLSRequired: true, StatusList: true},
 			{
 				ID: "https://records.example.com", Scopes: []string{"records.read"},
 				AccessTokens: config.ResourceAccessToken{Opaque: true},

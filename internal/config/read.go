@@ -24,7 +24,7 @@ const (
 // The Config is never nil: where there are faults it holds as much as could be read, so that those who build the parts
 // can look for theirs in it and report all together. It must not be served unless there are none.
 func Load(name string, document []byte) (*Config, Faults) {
-	f := &findings{document: name}
+	f := &findings{document: name, needs: "issuer, signing_keys and resources"}
 	c := readConfig(f.parse(document))
 	f.warnings.Sort()
 	c.Warnings = f.warnings
@@ -46,13 +46,14 @@ func readConfig(v value) *Config {
 		Profile:         profile,
 		Replay:          readReplay(m.optional("replay")),
 		DPoP:            readDPoP(m.optional("dpop"), rings),
+		StopList:        readStopList(m.optional("stop_list"), rings),
 		Troubleshooting: readTroubleshooting(m.optional("troubleshooting"), profile),
 	}
 	certificates := &certificateReader{written: m.has("mutual_tls")}
 	c.MutualTLS = certificates.read(m.optional("mutual_tls"), c.Issuer, rings)
 
 	ids := register{}
-	c.Resources = list(m.required("resources"), func(v value) Resource { return readResource(v, ids, rings, certificates) })
+	c.Resources = list(m.required("resources"), func(v value) Resource { return readResource(v, ids, rings, certificates, c.StopList) })
 	rings.warnOfIdle(c)
 	rings.warnOfIdleOpaque(c)
 

@@ -6,7 +6,7 @@ import (
 )
 
 // readResource reads one API. A resource without any rule is fine: it may be there for introspection alone.
-func readResource(v value, ids register, rings *ringReader, certificates *certificateReader) Resource {
+func readResource(v value, ids register, rings *ringReader, certificates *certificateReader, stops StopList) Resource {
 	m := v.mapping()
 	defer m.refuseOthers()
 	id := m.required("id")
@@ -17,6 +17,7 @@ func readResource(v value, ids register, rings *ringReader, certificates *certif
 		AccessTokens: readResourceAccessToken(m.optional("access_tokens"), rings),
 		DPoPRequired: m.optional("dpop").only(RequiredWord),
 		MTLSRequired: certificates.readRequired(m.optional("mtls")),
+		StatusList:   readStatusList(m.optional("status_list"), stops),
 	}
 	ids.enter(id, r.ID)
 	return r

@@ -166,6 +166,7 @@ func reservedClaim(name string) bool {
 	case "iss", "sub", "aud", "exp", "iat", "nbf", "jti", // RFC 7519 §4.1
 		"client_id", "scope", // RFC 9068 §2.2
 		"cnf",            // RFC 7800 §3.1
+		"status",         // draft-ietf-oauth-status-list §6.1
 		"act", "may_act": // RFC 8693 §4
 		return true
 	}

@@ -134,7 +134,7 @@ func TestRule(t *testing.T) {
 // reserved ones).
 func TestMappingOntoAReservedClaimIsRefused(t *testing.T) {
 	for _, claim := range []string{
-		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "cnf", "scope", "act", "may_act",
+		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "cnf", "scope", "act", "may_act", "status",
 	} {
 		denyByForm(t, claim, inRules+`
       - resource: https://api.example.com

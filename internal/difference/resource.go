@@ -24,6 +24,8 @@ func (c *comparison) resources() {
 		c.value(at, "scopes", "", scopes(missing(is.Scopes, was.Scopes)), false, "")
 		c.value(at, "scopes", scopes(missing(was.Scopes, is.Scopes)), "", false, "")
 		c.tokens(at, was.AccessTokens, is.AccessTokens)
+		c.value(at, "status_list", on(was.StatusList), on(is.StatusList), was.StatusList,
+			"the API no longer sees which of its tokens are taken back")
 		c.bindings(at, bound{was.DPoPRequired, was.MTLSRequired}, bound{is.DPoPRequired, is.MTLSRequired})
 	}
 	for _, was := range c.before.Configuration.Resources {

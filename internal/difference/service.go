@@ -31,6 +31,9 @@ func (c *comparison) service() {
 	c.value(at.within("", before.DPoP.At, after.DPoP.At), "dpop.nonces",
 		before.DPoP.Nonces, after.DPoP.Nonces, before.DPoP.Nonces != "",
 		"DPoP proofs are accepted with other nonces, or without one")
+	c.value(at.within("", before.StopList.At, after.StopList.At), "stop_list.secret",
+		before.StopList.Secret, after.StopList.Secret, before.StopList.Secret != "",
+		"whoever is stopped by the list before may get tokens again")
 	c.value(at.within("", before.Troubleshooting.At, after.Troubleshooting.At), "troubleshooting.rec_token",
 		on(before.Troubleshooting.RecToken), on(after.Troubleshooting.RecToken), after.Troubleshooting.RecToken,
 		"responses repeat the claims of assertions")

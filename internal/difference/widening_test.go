@@ -32,6 +32,7 @@ opaque_tokens: {secret: projects/acme/secrets/opaque}
 clock_skew: 10s
 replay: {firestore: projects/acme/databases/replay}
 dpop: {nonces: projects/acme/secrets/nonces}
+stop_list: {secret: projects/acme/secrets/stops}
 mutual_tls:
   endpoint: https://mtls.example.com
   ca_file: authority.pem
@@ -39,7 +40,7 @@ mutual_tls:
   chain_header: X-Chain
   proxy: {secret: projects/acme/secrets/proxy, header: X-Proxy}
 resources:
-  - {id: "urn:vault", scopes: [read], dpop: required, mtls: required}
+  - {id: "urn:vault", scopes: [read], dpop: required, mtls: required, status_list: true}
   - {id: "urn:api", scopes: [read, write]}
   - {id: "urn:legacy", scopes: [read], access_tokens: {algorithm: RS256}}
   - {id: "urn:ledger", scopes: [read], access_tokens: {algorithm: HS256, shared_secret: projects/acme/secrets/ledger}}
@@ -204,6 +205,7 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 		{"", "replay.firestore", "databases/replay", "databases/other", another},
 		{"", "dpop.nonces", "dpop: {nonces: projects/acme/secrets/nonces}\n", "", narrows},
 		{"", "dpop.nonces", "secrets/nonces", "secrets/other-nonces", another},
+		{"", "stop_list.secret", "secrets/stops", "secrets/other-stops", another},
 		{"", "mutual_tls.endpoint", "mtls.example.com", "tls.example.com", another},
 		{"", "mutual_tls.endpoint", "  endpoint: https://mtls.example.com\n", "", another},
 		{"", "mutual_tls.ca", "authority.pem", "other.pem", another},
@@ -217,6 +219,7 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 		// The APIs.
 		{"urn:vault", "dpop", ", dpop: required", "", narrows},
 		{"urn:vault", "mtls", ", mtls: required", "", narrows},
+		{"urn:vault", "status_list", ", status_list: true", "", narrows},
 		{"urn:legacy", "access_tokens", "{algorithm: RS256}}",
 			"{algorithm: HS512, shared_secret: projects/acme/secrets/legacy}}", narrows},
 		{"urn:ledger", "access_tokens", "secrets/ledger", "secrets/other-ledger", another},
