@@ -40,6 +40,10 @@ type Profile struct {
 	Reusable       bool             // the assertion is good until it expires, also where it has a jti
 	Exceptions     []Exception      // what may be weaker than Audiences, MaxLifetime and IDRequired say
 	Trace          *trace.Record    // records the checks; nil: nobody does
+
+	// Stopped returns an error for a key that is registered and counts no longer; nil: every one counts. The refusal is that
+	// of a key that is not registered, and wraps the error.
+	Stopped func(jose.VerificationKey) error
 }
 
 // Verifier verifies assertions. It is safe for concurrent use.
@@ -103,6 +107,11 @@ func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, profil
 	key, err := keys.Find(ctx, token)
 	if err == nil && !profile.allows(key.Algorithm()) {
 		err = jose.ErrNoKey
+	}
+	if err == nil && profile.Stopped != nil {
+		if stopped := profile.Stopped(key); stopped != nil {
+			err = fmt.Errorf("%w: %w", jose.ErrNoKey, stopped)
+		}
 	}
 	if err != nil {
 		v.decoy.verify()

@@ -8,6 +8,7 @@ import (
 
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/stoplist"
 )
 
 // holder is keys that know whether the key of a certificate is one of them.
@@ -23,18 +24,18 @@ type holder interface {
 // A chain is verified for every client that is named with a certificate, be it unknown or registered for whatever else,
 // so that the clock does not tell who is registered for tls_client_auth (protocol T8). What it can tell is whether keys
 // of a client that has a certificate of its own making had to be fetched, as it can of those that verify assertions.
-func (r *Registry) byCertificate(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
-	registration, found := r.Find(request.ClientID)
+func (r *Registry) byCertificate(ctx context.Context, request oauth.TokenRequest, among known) (Authenticated, error) {
+	registration, found := among.find(request.ClientID)
 	untrusted := r.verifyChain(request.Certificates)
 	switch {
 	case !found:
-		return Authenticated{}, refused("client_unknown", nil)
+		return Authenticated{}, among.absent(request.ClientID)
 	case registration.Method != oauth.TLSClientAuth && registration.Method != oauth.SelfSignedTLSClientAuth:
 		return Authenticated{}, refused("method_wrong", nil)
 	case len(request.Certificates) == 0:
 		return Authenticated{}, refused("certificate_missing", nil)
 	}
-	if err := r.checkCertificate(ctx, registration, request.Certificates[0], untrusted); err != nil {
+	if err := r.checkCertificate(ctx, registration, request.Certificates[0], untrusted, among.stops); err != nil {
 		return Authenticated{}, err
 	}
 	return Authenticated{request: request, registration: registration, proved: true, valid: true}, nil
@@ -42,10 +43,10 @@ func (r *Registry) byCertificate(ctx context.Context, request oauth.TokenRequest
 
 // checkCertificate looks at what the client's method goes by. The error is an *oauth.Error.
 func (r *Registry) checkCertificate(
-	ctx context.Context, of *Registration, own *x509.Certificate, untrusted error,
+	ctx context.Context, of *Registration, own *x509.Certificate, untrusted error, stops stoplist.List,
 ) error {
 	if of.Method == oauth.SelfSignedTLSClientAuth {
-		return r.checkKey(ctx, own, r.holders[of.ID])
+		return r.checkKey(ctx, own, of.ID, stops)
 	}
 	return checkIssued(untrusted, r.names[of.ID], own)
 }
@@ -115,7 +116,7 @@ func (r *Registry) verifyChain(certificates []*x509.Certificate) error {
 }
 
 // checkKey holds RFC 8705 §2.2: nobody vouches for the certificate, and its key is registered.
-func (r *Registry) checkKey(ctx context.Context, own *x509.Certificate, keys holder) error {
+func (r *Registry) checkKey(ctx context.Context, own *x509.Certificate, of string, stops stoplist.List) error {
 	if !validAt(own, r.now()) {
 		return refused("certificate_expired", errValidity)
 	}
@@ -123,12 +124,15 @@ func (r *Registry) checkKey(ctx context.Context, own *x509.Certificate, keys hol
 	if err != nil {
 		return refused("certificate_key", err)
 	}
-	holds, err := keys.Holds(ctx, thumbprint)
+	holds, err := r.holders[of].Holds(ctx, thumbprint)
 	switch {
 	case err != nil:
 		return oauth.Unavailable("client_keys_unavailable", err)
 	case !holds:
 		return refused("certificate_key", nil)
+	}
+	if err := stops.Check(stoplist.Facts{Client: of, KeyIDs: []string{thumbprint}}); err != nil {
+		return Stopped(err)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/stoplist"
 )
 
 // Registration is one registered client. The zero value of a field is its strictest.
@@ -57,6 +58,7 @@ type Registry struct {
 	roots    *x509.CertPool
 	names    map[string]naming        // by id: whom the certificate must name
 	holders  map[string]holder        // by id: which has the key of the certificate
+	stops    *stoplist.Following      // who is refused as if it were disabled
 	hashing  chan struct{}            // bounds how many slow hashes run at a time
 	decoys   map[string][]*SecretHash // by method: the hashes of the client that has the most
 }
@@ -70,6 +72,8 @@ type Config struct {
 	// Roots are the authorities that issue the certificates of tls_client_auth. Nil: no client can be registered for that;
 	// those of the machine are never taken, since they issue certificates to everybody.
 	Roots *x509.CertPool
+
+	Stops *stoplist.Following // who is refused as if it were disabled; nil: nobody is
 }
 
 // New returns a registry.
@@ -82,6 +86,7 @@ func New(config Config) (*Registry, error) {
 		verifier: config.Verifier,
 		now:      config.Now,
 		roots:    config.Roots,
+		stops:    config.Stops,
 		names:    make(map[string]naming),
 		holders:  make(map[string]holder),
 		hashing:  make(chan struct{}, hashesAtOnce),
@@ -123,6 +128,7 @@ type Authenticated struct {
 	registration *Registration // nil: the request names no client
 	proved       bool
 	assertion    assertion.Verified
+	stops        stoplist.List
 	valid        bool
 }
 
@@ -142,35 +148,49 @@ func (a Authenticated) Proved() bool { return a.proved }
 // Assertion returns the client assertion; its zero value where the client used another method.
 func (a Authenticated) Assertion() assertion.Verified { return a.assertion }
 
+// Stops returns who was stopped when the request came, for the stages that come to know more of it.
+func (a Authenticated) Stops() stoplist.List { return a.stops }
+
 // Authenticate finds out which client sent request. The error is an *oauth.Error.
 func (r *Registry) Authenticate(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
 	if request.IsZero() {
 		return Authenticated{}, &oauth.Error{Code: oauth.ServerError, Description: "the request was not parsed"}
 	}
+	stops, err := r.stops.List(ctx)
+	if err != nil {
+		return Authenticated{}, oauth.Unavailable("stop_list_unavailable", err)
+	}
+	authenticated, err := r.by(ctx, request, known{r, stops})
+	authenticated.stops = stops
+	return authenticated, err
+}
+
+// by goes by the credential of the request.
+func (r *Registry) by(ctx context.Context, request oauth.TokenRequest, among known) (Authenticated, error) {
 	switch request.Method {
 	case oauth.PrivateKeyJWT:
-		return r.byAssertion(ctx, request)
+		return r.byAssertion(ctx, request, among)
 	case oauth.ClientSecretBasic, oauth.ClientSecretPost:
-		return r.bySecret(ctx, request)
+		return r.bySecret(ctx, request, among)
 	default:
-		return r.byName(ctx, request)
+		return r.byName(ctx, request, among)
 	}
 }
 
 // byName identifies a client that is registered to have no credential (protocol C1), or by its certificate.
-func (r *Registry) byName(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
+func (r *Registry) byName(ctx context.Context, request oauth.TokenRequest, among known) (Authenticated, error) {
 	if request.ClientID == "" {
 		return Authenticated{request: request, valid: true}, nil
 	}
-	registration, found := r.Find(request.ClientID)
+	registration, found := among.find(request.ClientID)
 	if found && registration.Method == oauth.NoAuthentication {
 		return Authenticated{request: request, registration: registration, valid: true}, nil
 	}
-	return r.byCertificate(ctx, request)
+	return r.byCertificate(ctx, request, among)
 }
 
 // byAssertion holds protocol C3 to C6. One use of the assertion is remembered later, when all else has passed.
-func (r *Registry) byAssertion(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
+func (r *Registry) byAssertion(ctx context.Context, request oauth.TokenRequest, among known) (Authenticated, error) {
 	presented, err := assertion.Parse(request.ClientAssertion.Reveal())
 	if err != nil {
 		return Authenticated{}, faulty("", err)
@@ -183,25 +203,28 @@ func (r *Registry) byAssertion(ctx context.Context, request oauth.TokenRequest) 
 			Claimed:     presented.Issuer(),
 		}
 	}
-	registration, profile := r.assertionProfile(presented.Issuer())
+	registration, profile := among.assertionProfile(presented.Issuer())
 	profile.Trace = request.Trace
 	verified, err := r.verifier.Verify(ctx, presented, profile)
 	if errors.Is(err, assertion.ErrNobody) {
-		refusal := refused(r.whyNobody(presented.Issuer()), nil)
+		refusal := among.whyNobody(presented.Issuer())
 		refusal.Claimed = presented.Issuer()
 		return Authenticated{}, refusal
 	}
 	if err != nil {
 		return Authenticated{}, faulty(presented.Issuer(), err)
 	}
+	if err := among.stops.Check(stoplist.Facts{Client: registration.ID, ID: verified.ID()}); err != nil {
+		return Authenticated{}, Stopped(err)
+	}
 	return Authenticated{request: request, registration: registration, proved: true, assertion: verified, valid: true}, nil
 }
 
 // assertionProfile returns what the client's assertion must be. An id that may not use one gets a profile that nothing
 // satisfies, and is refused where a wrong signature is.
-func (r *Registry) assertionProfile(id string) (*Registration, assertion.Profile) {
+func (k known) assertionProfile(id string) (*Registration, assertion.Profile) {
 	profile := assertion.Profile{Purpose: replay.ForClient, Issuer: id, Keys: assertion.Nobody{}}
-	registration, found := r.Find(id)
+	registration, found := k.find(id)
 	if !found || registration.Method != oauth.PrivateKeyJWT && registration.Method != oauth.ClientSecretJWT {
 		return nil, profile
 	}
@@ -215,15 +238,16 @@ func (r *Registry) assertionProfile(id string) (*Registration, assertion.Profile
 	profile.MaxLifetime = registration.MaxLifetime
 	profile.IDRequired = true // protocol C3
 	profile.Exceptions = registration.Exceptions
+	profile.Stopped = KeyStopped(k.stops, stoplist.Facts{Client: id})
 	return registration, profile
 }
 
 // whyNobody says, for the log alone, why nobody's assertion would do for this id (protocol T8).
-func (r *Registry) whyNobody(id string) string {
-	if _, found := r.Find(id); found {
-		return "method_wrong"
+func (k known) whyNobody(id string) *oauth.Error {
+	if _, found := k.find(id); found {
+		return refused("method_wrong", nil)
 	}
-	return "client_unknown"
+	return k.absent(id)
 }
 
 // faulty turns what package assertion says of an assertion that claims to be of claimed into what the caller is told.
@@ -235,6 +259,9 @@ func faulty(claimed string, err error) error {
 		refusal = oauth.Unavailable("client_keys_unavailable", err)
 	case assertion.TellsWhoExists(err):
 		refusal = refused(fault.Reason, err)
+		if stopped, is := errors.AsType[*stoplist.Stopped](err); is {
+			refusal = Stopped(stopped)
+		}
 	default:
 		refusal = &oauth.Error{
 			Code:        oauth.InvalidClient,

@@ -114,8 +114,8 @@ func (h *SecretHash) fingerprint(secret string) [sha256.Size]byte {
 }
 
 // bySecret holds RFC 6749 §2.3.1.
-func (r *Registry) bySecret(ctx context.Context, request oauth.TokenRequest) (Authenticated, error) {
-	registration, found := r.Find(request.ClientID)
+func (r *Registry) bySecret(ctx context.Context, request oauth.TokenRequest, among known) (Authenticated, error) {
+	registration, found := among.find(request.ClientID)
 	var secrets []*SecretHash
 	if found && registration.Method == request.Method {
 		secrets = registration.Secrets
@@ -125,7 +125,7 @@ func (r *Registry) bySecret(ctx context.Context, request oauth.TokenRequest) (Au
 	case err != nil:
 		return Authenticated{}, oauth.Unavailable("busy", err)
 	case !found:
-		return Authenticated{}, refused("client_unknown", nil)
+		return Authenticated{}, among.absent(request.ClientID)
 	case registration.Method != request.Method:
 		return Authenticated{}, refused("method_wrong", nil)
 	case !fits:

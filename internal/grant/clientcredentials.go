@@ -20,12 +20,16 @@ func clientCredentials(authenticated client.Authenticated) (Authorization, error
 	case !authenticated.Proved():
 		return Authorization{}, unauthorized("client_not_proved", "client_credentials needs a client that authenticates")
 	}
-	return Authorization{
+	authorization := Authorization{
 		client:  authenticated,
 		party:   Party{Client, registration.ID},
 		subject: registration.ID,
 		claims:  authenticated.Assertion().Claims(),
 		scope:   authenticated.Request().Scope,
 		valid:   true,
-	}, nil
+	}
+	if err := authorization.CheckStopped(registration.ID, ""); err != nil {
+		return Authorization{}, err
+	}
+	return authorization, nil
 }

@@ -10,6 +10,7 @@ import (
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/replay"
+	"example.com/countersign/internal/stoplist"
 )
 
 // Trust says what the assertions of one party look like: a trusted issuer's, or a client's own (protocol G2).
@@ -55,8 +56,9 @@ func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticat
 	if err != nil {
 		return Authorization{}, faulty("", err)
 	}
-	party, trust := g.trust(presented.Issuer())
+	party, trust := g.trust(presented.Issuer(), authenticated.Stops())
 	profile := trust.profile(party)
+	profile.Stopped = client.KeyStopped(authenticated.Stops(), party.facts())
 	profile.Trace = request.Trace
 	verified, err := g.config.Verifier.Verify(ctx, presented, profile)
 	if err != nil {
@@ -80,9 +82,11 @@ func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticat
 		valid:     true,
 	}
 	if trust.IDJAG {
-		err = authorization.holdToIDJAG()
+		if err := authorization.holdToIDJAG(); err != nil {
+			return Authorization{}, err
+		}
 	}
-	if err != nil {
+	if err := authorization.CheckStopped(verified.Subject(), verified.ID()); err != nil {
 		return Authorization{}, err
 	}
 	return authorization, nil
@@ -90,11 +94,14 @@ func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticat
 
 // trust finds whose assertion it claims to be. It compares whole strings: an issuer is never matched by a part or a
 // pattern. For a stranger it returns a trust whose keys verify nothing.
-func (g *Grants) trust(issuer string) (Party, Trust) {
+func (g *Grants) trust(issuer string, stops stoplist.List) (Party, Trust) {
 	for _, party := range []Party{{Issuer, issuer}, {Client, issuer}} {
 		trust, found := g.config.Trusts[party]
 		if !found || trust.Disabled {
 			continue
+		}
+		if err := stops.Check(party.facts()); err != nil {
+			return Party{}, Trust{Keys: nobodyAnyMore{err}}
 		}
 		if party.Kind == Issuer {
 			return party, trust
@@ -181,13 +188,15 @@ func faulty(claimed string, err error) error {
 		refusal.Claimed = claimed
 		return refusal
 	}
-	description := "assertion: " + fault.Sentence
+	if stopped, is := errors.AsType[*stoplist.Stopped](err); is {
+		return stranger("stopped", claimed, stopped)
+	}
 	if assertion.TellsWhoExists(err) {
-		description = "assertion: its iss is not trusted here, or none of the keys known for it made the signature"
+		return stranger("assertion_"+fault.Reason, claimed, nil)
 	}
 	return &oauth.Error{
 		Code:        oauth.InvalidGrant,
-		Description: description,
+		Description: "assertion: " + fault.Sentence,
 		Reason:      "assertion_" + fault.Reason,
 		Claimed:     claimed,
 	}

@@ -9,6 +9,7 @@ import (
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/issued"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/stoplist"
 )
 
 // tokenExchange is RFC 8693: a client that has proved who it is trades a token for another one, which is never worth
@@ -32,6 +33,9 @@ func (g *Grants) tokenExchange(ctx context.Context, authenticated client.Authent
 	}
 	acting, err := g.acting(ctx, authenticated, subject)
 	if err != nil {
+		return Authorization{}, err
+	}
+	if err := checkActors(authenticated.Stops(), acting.actor); err != nil {
 		return Authorization{}, err
 	}
 	scope, err := requestedScope(request, subject.assertion, subject.trust.ScopeFromClaim)
@@ -171,15 +175,23 @@ func (g *Grants) presentForeign(ctx context.Context, authenticated client.Authen
 	if err != nil {
 		return presented{}, faultyToken(parameter, "", err)
 	}
-	party, trust := g.issuer(parsed.Issuer())
+	stops := authenticated.Stops()
+	party, trust := g.issuer(parsed.Issuer(), stops)
 	if authenticated.Request().Exchange.Wanted == oauth.TypeIDJAG {
 		trust = trust.forIDToken(authenticated)
 	}
 	profile := trust.profile(party)
+	profile.Stopped = client.KeyStopped(stops, party.facts())
 	profile.Parameter, profile.Trace = parameter, authenticated.Request().Trace
 	verified, err := g.config.Verifier.Verify(ctx, parsed, profile)
 	if err != nil {
 		return presented{}, faultyToken(parameter, parsed.Issuer(), err)
+	}
+	registration, _ := authenticated.Client()
+	if err := stops.Check(stoplist.Facts{
+		Issuer: party.ID, Client: registration.ID, Subject: verified.Subject(), ID: verified.ID(),
+	}); err != nil {
+		return presented{}, strangeToken(parameter, "stopped", party.ID, err)
 	}
 	return presented{
 		party:     party,
@@ -194,8 +206,9 @@ func (g *Grants) presentForeign(ctx context.Context, authenticated client.Authen
 
 // issuer finds a trusted issuer. For a stranger it returns a trust whose keys verify nothing, and so it does for an issuer
 // of identity assertions: each is a grant for one client at this server, and nothing to be exchanged.
-func (g *Grants) issuer(name string) (Party, Trust) {
-	if party, trust := g.trust(name); party.Kind == Issuer && !trust.IDJAG {
+func (g *Grants) issuer(name string, stops stoplist.List) (Party, Trust) {
+	party, trust := g.trust(name, stops)
+	if _, stopped := trust.Keys.(nobodyAnyMore); stopped || party.Kind == Issuer && !trust.IDJAG {
 		return party, trust
 	}
 	return Party{}, Trust{Keys: assertion.Nobody{}}
@@ -207,13 +220,15 @@ func faultyToken(parameter, claimed string, err error) error {
 	if !isFault {
 		return faulty(claimed, err)
 	}
-	description := parameter + ": " + fault.Sentence
+	if stopped, is := errors.AsType[*stoplist.Stopped](err); is {
+		return strangeToken(parameter, "stopped", claimed, stopped)
+	}
 	if assertion.TellsWhoExists(err) {
-		description = parameter + ": its iss is not trusted here, or none of the keys known for it made the signature"
+		return strangeToken(parameter, parameter+"_"+fault.Reason, claimed, nil)
 	}
 	return &oauth.Error{
 		Code:        oauth.InvalidRequest,
-		Description: description,
+		Description: parameter + ": " + fault.Sentence,
 		Reason:      parameter + "_" + fault.Reason,
 		Claimed:     claimed,
 	}

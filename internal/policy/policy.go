@@ -161,6 +161,9 @@ func (p *Policies) decide(authorization grant.Authorization, matching []match) (
 	if p.poses(authorization, decision.subject) {
 		return Decision{}, wrongSubject(authorization)
 	}
+	if err := authorization.CheckStopped(decision.subject, ""); err != nil {
+		return Decision{}, err
+	}
 	client, named := authorization.Client()
 	if !named {
 		client = decision.subject

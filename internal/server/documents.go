@@ -109,9 +109,13 @@ func (s *Server) health(w http.ResponseWriter, r *http.Request) {
 	respondHealth(w, r, s.config.Version)
 }
 
-// Ready returns an error unless every token that can be asked for could be signed now, and verified.
+// Ready returns an error unless every token that can be asked for could be signed now, and verified, and it is known who
+// gets none.
 func (s *Server) Ready(ctx context.Context) error {
 	if err := s.config.Tokens.Ready(ctx); err != nil {
+		return err
+	}
+	if err := s.config.Clients.Ready(ctx); err != nil {
 		return err
 	}
 	_, err := s.config.Keys.Document(ctx)

@@ -25,6 +25,7 @@ import (
 	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/revocation"
 	"example.com/countersign/internal/server"
+	"example.com/countersign/internal/stoplist"
 	"example.com/countersign/internal/trust"
 )
 
@@ -155,7 +156,13 @@ func (b *builder) build() (*Service, error) {
 		RecToken: b.config.Troubleshooting.RecToken,
 		Version:  b.Version, Project: b.Project, Log: b.Log,
 	}
-	if wanted.Clients, err = client.New(client.Config{Registrations: registrations, Verifier: b.verifier, Roots: roots, Now: b.Now}); err != nil {
+	stops, err := b.stopList()
+	if err != nil {
+		return nil, err
+	}
+	if wanted.Clients, err = client.New(client.Config{
+		Registrations: registrations, Verifier: b.verifier, Roots: roots, Stops: stops, Now: b.Now,
+	}); err != nil {
 		return nil, err
 	}
 	if err := errors.Join(b.addReturned(&wanted, own), b.addStages(&wanted, own, trusted, allowed)); err != nil {
@@ -165,7 +172,7 @@ func (b *builder) build() (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{served, b.config, starters(own, wanted.Replay), b.kept}, nil
+	return &Service{served, b.config, starters(own, wanted.Replay, stops), b.kept}, nil
 }
 
 // prepare makes what the others are made with.
@@ -214,7 +221,7 @@ func (b *builder) addStages(wanted *server.Config, own *ownKeys, trusted trusts,
 }
 
 // starters returns what a start can begin with.
-func starters(own *ownKeys, store replay.Store) (all []starter) {
+func starters(own *ownKeys, store replay.Store, stops *stoplist.Following) (all []starter) {
 	for _, ring := range own.all {
 		all = append(all, ring)
 	}
@@ -224,5 +231,5 @@ func starters(own *ownKeys, store replay.Store) (all []starter) {
 	if remote, is := store.(starter); is {
 		all = append(all, remote)
 	}
-	return all
+	return append(all, stops)
 }

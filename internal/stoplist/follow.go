@@ -113,21 +113,26 @@ func (f *Following) Stopped(ctx context.Context, token issued.Token) (bool, erro
 const maxActors = 16
 
 // whomOf returns whom a token rests on: its client and subject, whoever acts for that, and whoever has acted before
-// (RFC 8693 §4.1). A subject with the name of a client is that client: package policy lets no other have it.
+// (RFC 8693 §4.1). Of those whom another issuer names, that is known too. A subject that has no other issuer and the name of
+// a client is that client: package policy lets nobody else have it.
 func whomOf(token issued.Token) []Facts {
-	of := func(client, subject string) []Facts {
-		return []Facts{{Client: client, Subject: subject, ID: token.ID}, {Client: subject, Subject: subject}}
+	all := []Facts{
+		{Client: token.ClientID, Subject: token.Subject, ID: token.ID},
+		{Client: token.Subject, Subject: token.Subject},
 	}
-	all := of(token.ClientID, token.Subject)
 	act := token.Claims()["act"]
 	for range maxActors {
 		actor, is := act.(map[string]any)
 		if !is {
 			break
 		}
+		issuer, _ := actor["iss"].(string)
 		client, _ := actor["client_id"].(string)
 		subject, _ := actor["sub"].(string)
-		all = append(all, of(client, subject)...)
+		all = append(all, Facts{Issuer: issuer, Client: client, Subject: subject})
+		if issuer == "" {
+			all = append(all, Facts{Client: subject, Subject: subject})
+		}
 		act = actor["act"]
 	}
 	return all
