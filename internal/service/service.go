@@ -126,6 +126,7 @@ type builder struct {
 	faults   config.Faults
 	kept     parts
 	fetcher  *trust.Fetcher
+	stops    *stoplist.Following // nil: nobody is stopped
 }
 
 func (b *builder) fault(at config.Position, err error) {
@@ -156,12 +157,8 @@ func (b *builder) build() (*Service, error) {
 		RecToken: b.config.Troubleshooting.RecToken,
 		Version:  b.Version, Project: b.Project, Log: b.Log,
 	}
-	stops, err := b.stopList()
-	if err != nil {
-		return nil, err
-	}
 	if wanted.Clients, err = client.New(client.Config{
-		Registrations: registrations, Verifier: b.verifier, Roots: roots, Stops: stops, Now: b.Now,
+		Registrations: registrations, Verifier: b.verifier, Roots: roots, Stops: b.stops, Now: b.Now,
 	}); err != nil {
 		return nil, err
 	}
@@ -172,7 +169,7 @@ func (b *builder) build() (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{served, b.config, starters(own, wanted.Replay, stops), b.kept}, nil
+	return &Service{served, b.config, starters(own, wanted.Replay, b.stops), b.kept}, nil
 }
 
 // prepare makes what the others are made with.
@@ -184,6 +181,9 @@ func (b *builder) prepare() (err error) {
 		return err
 	}
 	if b.fetcher, err = b.newFetcher(); err != nil {
+		return err
+	}
+	if b.stops, err = b.stopList(); err != nil {
 		return err
 	}
 	b.verifier, err = assertion.NewVerifier(b.Now, b.config.ClockSkew)
