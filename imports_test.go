@@ -43,15 +43,19 @@ var imports = map[string]string{
 	// Access tokens of ours that come back.
 	"issued": "jose oauth",
 
+	// Who gets nothing any more, and which tokens have been taken back.
+	"stoplist":   "issued keys newest refresh",
+	"statuslist": "",
+
 	// The stages of a token request, in their order.
 	"assertion": "jose replay trace",
-	"client":    "assertion jose oauth replay",
+	"client":    "assertion jose oauth replay stoplist",
 	"dpop":      "jose replay",
-	"grant":     "assertion client issued jose oauth replay",
+	"grant":     "assertion client issued jose oauth replay stoplist",
 	"sender":    "dpop grant jose mutualtls oauth replay",
 	"policy":    "assertion grant oauth replay sender trace",
-	"token":     "oauth policy",
-	"server":    "assertion client dpop grant issued keys mutualtls oauth policy replay revocation sender token trace",
+	"token":     "oauth policy statuslist",
+	"server":    "assertion client dpop grant issued keys mutualtls oauth policy replay revocation sender statuslist token trace",
 
 	// What an API does with our tokens. It lives without the rest.
 	"resource": "dpop jose mutualtls refresh replay",
@@ -60,7 +64,7 @@ var imports = map[string]string{
 	"difference": "config jose server",
 
 	// Who puts the parts together.
-	"service":  "assertion client config dpop grant issued jose keys mutualtls newest oauth policy refresh replay revocation seal sender server token trust trust/federation",
+	"service":  "assertion client config dpop grant issued jose keys mutualtls newest oauth policy refresh replay revocation seal sender server statuslist stoplist token trust trust/federation",
 	".":        "gcp keys replay revocation server service trust",
 	"localrun": ". assertion config difference dpop gcp gcp/localsecrets jose keys mutualtls oauth replay resource revocation seal server service trace trust",
 

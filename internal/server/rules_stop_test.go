@@ -317,3 +317,22 @@ func TestStop_a_list_is_known_across_a_reload(t *testing.T) {
 		t.Errorf("the list is read again: %s", log)
 	}
 }
+
+// The key of a certificate that a client has made itself has no other name than its thumbprint.
+func TestStop_a_key_in_a_certificate_is_stopped_by_its_thumbprint(t *testing.T) {
+	d := prepare(t, strings.Replace(meshed, "resources:\n", "stop_list: {secret: "+stopSecret+"}\nresources:\n", 1))
+	ca := d.newAuthority("ca")
+	ca.file("ca.pem")
+	d.vault.add("projects/acme/secrets/proxy-jwks", []byte(proxySecret))
+	d.stop("{kid: " + signingKey(t, "other.ES256").ID() + "}")
+	d.serve()
+	byEdge := func() request { return clientCredentials(clientID("edge"), tls(d.certificate("edge", nil))) }
+	byBatch := func() request { return clientCredentials(clientID("batch"), tls(ca.issue("batch"))) }
+	d.judge(t, allow("another key is stopped", byEdge()), allow("one that was issued", byBatch()))
+	d.stop("{client: edge, kid: "+signingKey(t, "edge.ES256").ID()+"}", "{client: batch}")
+	d.clock.advance(stoplist.Bound)
+	d.judge(t,
+		deny("its key", byEdge(), strangeClient("stopped")),
+		deny("a client with a certificate that was issued", byBatch(), strangeClient("stopped")),
+	)
+}

@@ -28,6 +28,7 @@ import (
 	"example.com/countersign/internal/replay"
 	"example.com/countersign/internal/revocation"
 	"example.com/countersign/internal/sender"
+	"example.com/countersign/internal/statuslist"
 	"example.com/countersign/internal/token"
 )
 
@@ -41,6 +42,8 @@ type Config struct {
 	Tokens   *token.Issuer
 	Keys     *keys.Set // what the JWK Set shows
 	Metadata Metadata
+
+	StatusList *statuslist.Publisher // nil: there is none
 
 	Proxy  *mutualtls.Proxy // says which certificate a client has; nil: nobody is believed to
 	Nonces *dpop.Nonces     // what DPoP proofs need; nil: they need none
@@ -99,6 +102,8 @@ const (
 	RevocationPath    = "/revoke"
 	JWKSPath          = "/.well-known/jwks.json"
 
+	StatusListPath = "/statuslists/1" // exactly where there is a status list
+
 	metadataPath  = "/.well-known/oauth-authorization-server"
 	discoveryPath = "/.well-known/openid-configuration"
 	healthPath    = "/health"
@@ -127,6 +132,9 @@ func (s *Server) routed() http.Handler {
 		if s.config.Issued != nil {
 			routes[prefix+IntrospectionPath] = s.introspection
 			routes[prefix+RevocationPath] = s.revocation
+		}
+		if s.config.StatusList != nil {
+			routes[prefix+StatusListPath] = s.statusList
 		}
 	}
 	return s.recovering(func(w http.ResponseWriter, r *http.Request) {

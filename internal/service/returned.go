@@ -60,6 +60,9 @@ func (b *builder) issuedConfig(own *ownKeys, revocations revocation.Store) issue
 	if own.opaque != nil {
 		made.Open = own.opaque.Open
 	}
+	if b.stops != nil {
+		made.Stopped = append(made.Stopped, b.stops.Stopped)
+	}
 	if revocations != nil {
 		made.Stopped = append(made.Stopped, revoked(revocations))
 	}

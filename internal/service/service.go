@@ -165,6 +165,9 @@ func (b *builder) build() (*Service, error) {
 	if err := errors.Join(b.addReturned(&wanted, own), b.addStages(&wanted, own, trusted, allowed)); err != nil {
 		return nil, err
 	}
+	if wanted.StatusList, err = b.statusList(own); err != nil {
+		return nil, err
+	}
 	served, err := server.New(wanted)
 	if err != nil {
 		return nil, err

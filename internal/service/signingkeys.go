@@ -151,6 +151,7 @@ func (b *builder) tokens(own *ownKeys) (*token.Issuer, error) {
 	}
 	return token.New(token.Config{
 		Issuer: b.config.Issuer, Keys: signer(own.first), ResourceKeys: special, Constraints: constraints, Now: b.Now,
+		StatusList: statusListURI(b.config), Listed: b.listed(),
 	})
 }
 

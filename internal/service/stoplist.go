@@ -1,7 +1,11 @@
 package service
 
 import (
+	"context"
+
 	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/server"
+	"example.com/countersign/internal/statuslist"
 	"example.com/countersign/internal/stoplist"
 )
 
@@ -33,4 +37,40 @@ func readStops(name string, document []byte) ([]stoplist.Entry, error) {
 		}
 	}
 	return entries, nil
+}
+
+// statusList builds what publishes which tokens have been taken back; nil: no resource wants to know.
+func (b *builder) statusList(own *ownKeys) (*statuslist.Publisher, error) {
+	if len(b.listed()) == 0 {
+		return nil, nil
+	}
+	return statuslist.New(statuslist.Config{
+		Issuer:    b.config.Issuer,
+		URI:       statusListURI(b.config),
+		Keys:      func(ctx context.Context) (statuslist.Signer, error) { return own.first.SigningKey(ctx) },
+		TakenBack: []func(context.Context) ([]string, error){b.stoppedIDs},
+		Now:       b.Now,
+	})
+}
+
+// stoppedIDs returns the tokens that the stop list names one by one. Those that it stops by whom they are about are not
+// known by their jti here.
+func (b *builder) stoppedIDs(ctx context.Context) ([]string, error) {
+	list, err := b.stops.List(ctx)
+	return list.IDs(), err
+}
+
+// listed returns the resources whose tokens say where on the status list they are.
+func (b *builder) listed() map[string]bool {
+	listed := map[string]bool{}
+	for _, resource := range b.config.Resources {
+		if resource.StatusList {
+			listed[resource.ID] = true
+		}
+	}
+	return listed
+}
+
+func statusListURI(configuration *config.Config) string {
+	return server.Endpoint(configuration.Issuer, server.StatusListPath)
 }

@@ -21,6 +21,7 @@ import (
 
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
+	"example.com/countersign/internal/statuslist"
 )
 
 // Type is the typ header of an access token (RFC 9068 §2.1).
@@ -42,6 +43,9 @@ type Config struct {
 	ResourceKeys map[string]NamedKeys        // by resource: the keys of those that want another algorithm, a shared secret or opaque tokens
 	Constraints  map[string]oauth.Constraint // by resource: to what the tokens of those that ask for it must be bound
 	Now          func() time.Time
+
+	StatusList string          // the URI of the status list; empty: there is none
+	Listed     map[string]bool // by resource: whether its tokens say where on that list they are
 }
 
 // NamedKeys are keys of a name by which two resources are seen to have the same.
@@ -58,6 +62,9 @@ type Issuer struct{ config Config }
 func New(config Config) (*Issuer, error) {
 	if config.Issuer == "" || config.Keys == nil || config.Now == nil {
 		return nil, errors.New("token: an issuer, keys and a clock are required")
+	}
+	if len(config.Listed) > 0 && config.StatusList == "" {
+		return nil, errors.New("token: there is no status list")
 	}
 	for resource, keys := range config.ResourceKeys {
 		if keys.Keys == nil || keys.Name == "" {
@@ -100,8 +107,9 @@ type claims struct {
 	ID        string `json:"jti"`
 	Scope     string `json:"scope"`
 
-	Confirmation oauth.Confirmation `json:"cnf,omitzero"`  // RFC 7800 §3.1, protocol W4
-	Actor        *oauth.Actor       `json:"act,omitempty"` // RFC 8693 §4.1, protocol X1
+	Confirmation oauth.Confirmation    `json:"cnf,omitzero"`     // RFC 7800 §3.1, protocol W4
+	Actor        *oauth.Actor          `json:"act,omitempty"`    // RFC 8693 §4.1, protocol X1
+	Status       *statuslist.Reference `json:"status,omitempty"` // draft-ietf-oauth-status-list §6.2
 
 	Resource any `json:"resource,omitempty"` // of an identity assertion (draft-ietf-oauth-identity-assertion-authz-grant §3.1)
 }
@@ -134,7 +142,7 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 	if err != nil {
 		return Draft{}, oauth.Unavailable("signing_key_unavailable", err)
 	}
-	now := i.config.Now()
+	now, id := i.config.Now(), rand.Text()
 	expires := now.Add(decision.Lifetime())
 	if limit := decision.NotAfter(); !limit.IsZero() && limit.Before(expires) {
 		// An assertion is still good for Skew after its exp; a token that ends with it would end in the past.
@@ -150,11 +158,12 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 		ClientID:  decision.ClientID(),
 		IssuedAt:  now.Unix(),
 		ExpiresAt: expires.Unix(),
-		ID:        rand.Text(),
+		ID:        id,
 		Scope:     decision.Scope().String(),
 
 		Confirmation: confirmation,
 		Actor:        decision.Actor(),
+		Status:       i.status(ours, id),
 		Resource:     audience(decision.Resources()),
 	}}, nil
 }
@@ -174,6 +183,17 @@ func (i *Issuer) constraintOf(audience []string) (all oauth.Constraint) {
 		all = all.And(i.config.Constraints[resource])
 	}
 	return all
+}
+
+// status returns where on the status list the token with this jti is; nil: none of these resources wants to know.
+func (i *Issuer) status(audience []string, id string) *statuslist.Reference {
+	for _, resource := range audience {
+		if i.config.Listed[resource] {
+			reference := statuslist.Refer(i.config.StatusList, id)
+			return &reference
+		}
+	}
+	return nil
 }
 
 // keysFor returns the keys that this audience can verify. A token for several has one signature only.
