@@ -42,8 +42,13 @@ Secret Manager are not.
    localrun check -json config.yaml | jq '.exceptions[] | select(.until and .days_left < 30)'
       the exceptions that end within thirty days, or have ended
 
+   localrun check -stop-list stops.yaml
+      every fault of a stop list (stop_list in the configuration), or how many it
+      stops
+
 The exit status is 0 if the service would start with it, and 1 if not.`,
 		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "stop-list", Local: true, Usage: "FILE is a stop list, and not a configuration"},
 			&cli.BoolFlag{Name: "json", Local: true, Usage: "print faults, warnings and what is allowed as JSON"},
 		},
 		HideHelpCommand: true,
@@ -67,6 +72,9 @@ func checkFile(_ context.Context, cmd *cli.Command) error {
 	}
 	if err != nil {
 		return err
+	}
+	if cmd.Bool("stop-list") {
+		return checkStops(cmd, path, document)
 	}
 	result := check(path, document)
 	show := result.print

@@ -345,6 +345,8 @@ var notExplained = map[string]string{
 	"requested_token_type_opaque": theRequest,
 
 	"token_missing": anotherEndpoint, "introspection_not_allowed": anotherEndpoint, "revocation_store_unavailable": anotherEndpoint,
+
+	"stopped": noStopList, "stop_list_unavailable": noStopList, "status_list_unavailable": "no request for a token",
 }
 
 const (
@@ -353,6 +355,7 @@ const (
 	noConnection = "a certificate comes with a TLS connection, and explain has none"
 	noActor      = "explain has no actor_token"
 	standsIn     = "there is a stand-in for what could fail"
+	noStopList   = "the stop list is in a secret, and explain reads none"
 	aNewService  = "a service that has just begun remembers nothing"
 
 	anotherEndpoint = "it is about a token that comes back"

@@ -52,7 +52,8 @@ func (q question) newRehearsal() (*rehearsal, error) {
 			"sign": "not checked: our own key is not at hand",
 		},
 	}
-	configuration.DPoP.Nonces = "" // no proof is at hand to be asked for one
+	configuration.StopList = config.StopList{} // it is not at hand, and changes without the configuration
+	configuration.DPoP.Nonces = ""             // no proof is at hand to be asked for one
 	r.standInForRing(&configuration.SigningKeys.KeyRing)
 	for i := range configuration.SigningKeys.Additional {
 		r.standInForRing(&configuration.SigningKeys.Additional[i])
