@@ -183,6 +183,15 @@ func marshal(t testing.TB, value any) []byte {
 	return text
 }
 
+// plain is a value as JSON has it.
+func plain(t testing.TB, value any) (as any) {
+	t.Helper()
+	if err := json.Unmarshal(marshal(t, value), &as); err != nil {
+		t.Fatal(err)
+	}
+	return as
+}
+
 // payload is what the first version of a secret holds: enough for every HMAC.
 func payload(secret string) []byte {
 	sum := sha512.Sum512([]byte(secret))

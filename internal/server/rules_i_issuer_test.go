@@ -188,15 +188,6 @@ func TestI1_an_identity_assertion_is_issued_for_an_ID_token_of_the_client(t *tes
 	d.issueIDJAG(t, d.trade(post("notes", mobileSecret), sign(t, "idp.ES256", d.idToken("notes").but("aud", []string{"notes"}).but("azp", "notes")), nil))
 }
 
-// plain is a value as JSON has it.
-func plain(t testing.TB, value any) (as any) {
-	t.Helper()
-	if err := json.Unmarshal(marshal(t, value), &as); err != nil {
-		t.Fatal(err)
-	}
-	return as
-}
-
 // typedBy signs claims with the key of NAME.ALG as a JWT of this type.
 func typedBy(t testing.TB, key, typ string, c claims) string {
 	t.Helper()
