@@ -61,7 +61,7 @@ func (b *builder) issuedConfig(own *ownKeys, revocations revocation.Store) issue
 		made.Open = own.opaque.Open
 	}
 	if b.stops != nil {
-		made.Stopped = append(made.Stopped, b.stops.Stopped)
+		made.Stopped = append(made.Stopped, stopped(b.stops))
 	}
 	if revocations != nil {
 		made.Stopped = append(made.Stopped, revoked(revocations))

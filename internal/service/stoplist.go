@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"example.com/countersign/internal/config"
+	"example.com/countersign/internal/issued"
+	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/statuslist"
 	"example.com/countersign/internal/stoplist"
@@ -37,6 +39,17 @@ func readStops(name string, document []byte) ([]stoplist.Entry, error) {
 		}
 	}
 	return entries, nil
+}
+
+// stopped asks the list about a token that comes back.
+func stopped(stops *stoplist.Following) issued.Stop {
+	return func(ctx context.Context, token issued.Token) (bool, error) {
+		is, err := stops.Stopped(ctx, token)
+		if err != nil {
+			return false, oauth.Unavailable("stop_list_unavailable", err)
+		}
+		return is, nil
+	}
 }
 
 // statusList builds what publishes which tokens have been taken back; nil: no resource wants to know.
