@@ -19,6 +19,9 @@ func readResource(v value, ids register, rings *ringReader, certificates *certif
 		MTLSRequired: certificates.readRequired(m.optional("mtls")),
 		StatusList:   readStatusList(m.optional("status_list"), stops),
 	}
+	if r.StatusList && r.AccessTokens.Opaque {
+		m.place("status_list").fault("is for an API that can read its tokens; one whose tokens are opaque asks about them")
+	}
 	ids.enter(id, r.ID)
 	return r
 }

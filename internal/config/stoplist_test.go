@@ -30,6 +30,12 @@ stop_list: {secret: correct-horse}       #! stop_list.secret: secret is not the 
 dpop: {nonces: projects/acme/secrets/one}
 stop_list: {secret: projects/acme/secrets/one} #! stop_list.secret: secret is what dpop.nonces …
 `)
+	denyByMeaning(t, "a_status_list_of_tokens_that_nobody_reads_is_refused", strings.Replace(prelude, "[read, write]", `[read, write]
+    access_tokens: {format: opaque}
+    status_list: true                    #! resources[0].status_list: status_list is for an API that can read its tokens; …`, 1)+`
+opaque_tokens: {secret: projects/acme/secrets/opaque}
+stop_list: {secret: projects/acme/secrets/stops}
+`)
 	denyByMeaning(t, "a_status_list_on_which_nothing_would_ever_be_is_refused", strings.Replace(prelude, "[read, write]", `[read, write]
     status_list: true                    #! resources[0].status_list: status_list needs stop_list: …`, 1))
 }
