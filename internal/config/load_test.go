@@ -85,6 +85,7 @@ func TestTheCompleteDocument(t *testing.T) {
 			ChainHeader:       "Client-Cert-Chain",
 			Proxy:             config.Proxy{Secret: "projects/acme/secrets/proxy", Header: "X-Proxy-Authorization"},
 		},
+		Metadata:        config.Metadata{MCPClients: true},
 		Troubleshooting: config.Troubleshooting{RecToken: true},
 		Resources: []config.Resource{
 			{ID: "https://invoices.example.com", Scopes: []string{"invoices.read", "invoices.write"}},

@@ -47,6 +47,7 @@ func readConfig(v value) *Config {
 		Replay:          readReplay(m.optional("replay")),
 		DPoP:            readDPoP(m.optional("dpop"), rings),
 		StopList:        readStopList(m.optional("stop_list"), rings),
+		Metadata:        readMetadata(m.optional("metadata")),
 		Troubleshooting: readTroubleshooting(m.optional("troubleshooting"), profile),
 	}
 	certificates := &certificateReader{written: m.has("mutual_tls")}

@@ -101,6 +101,7 @@ func (w *world) drawService(random *rand.Rand) fields {
 	return fields{
 		"access_tokens":   fields{"lifetime": one(random, "10m", "15m")},
 		"clock_skew":      one[any](random, nil, "30s"),
+		"metadata":        one[any](random, nil, nil, fields{"mcp_clients": true}),
 		"troubleshooting": one[any](random, nil, nil, fields{"rec_token": true}),
 	}
 }

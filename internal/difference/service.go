@@ -34,6 +34,9 @@ func (c *comparison) service() {
 	c.value(at.within("", before.StopList.At, after.StopList.At), "stop_list.secret",
 		before.StopList.Secret, after.StopList.Secret, before.StopList.Secret != "",
 		"whoever is stopped by the list before may get tokens again")
+	// Never wider: nothing is granted at the endpoint that the metadata then name.
+	c.value(at.within("", before.Metadata.At, after.Metadata.At), "metadata.mcp_clients",
+		on(before.Metadata.MCPClients), on(after.Metadata.MCPClients), false, "")
 	c.value(at.within("", before.Troubleshooting.At, after.Troubleshooting.At), "troubleshooting.rec_token",
 		on(before.Troubleshooting.RecToken), on(after.Troubleshooting.RecToken), after.Troubleshooting.RecToken,
 		"responses repeat the claims of assertions")

@@ -15,6 +15,9 @@ const (
 	InvalidDPoPProof     Code = "invalid_dpop_proof"
 	UseDPoPNonce         Code = "use_dpop_nonce" // the same with the nonce that the answer brings will do (RFC 9449 §8)
 
+	// UnsupportedResponseType is of the authorization endpoint alone (RFC 6749 §4.1.2.1).
+	UnsupportedResponseType Code = "unsupported_response_type"
+
 	// TemporarilyUnavailable says that a dependency is down: try again (protocol T7).
 	TemporarilyUnavailable Code = "temporarily_unavailable"
 	// ServerError is a defect of ours.

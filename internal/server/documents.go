@@ -18,7 +18,7 @@ type Metadata struct {
 	TokenEndpoint          string   `json:"token_endpoint"`
 	JWKSURI                string   `json:"jwks_uri"`
 	ScopesSupported        []string `json:"scopes_supported"`
-	ResponseTypesSupported []string `json:"response_types_supported"` // required by RFC 8414, and empty: there is no authorization endpoint
+	ResponseTypesSupported []string `json:"response_types_supported"` // required by RFC 8414, and empty: nothing is had at an authorization endpoint
 	GrantTypesSupported    []string `json:"grant_types_supported"`
 	GrantProfilesSupported []string `json:"authorization_grant_profiles_supported,omitempty"`            // of JWTBearer (draft-ietf-oauth-identity-assertion-authz-grant §7.2)
 	IssuedGrantsSupported  []string `json:"identity_chaining_requested_token_types_supported,omitempty"` // draft-ietf-oauth-identity-chaining
@@ -32,6 +32,10 @@ type Metadata struct {
 	RevocationEndpoint                 string   `json:"revocation_endpoint,omitempty"`
 	RevocationAuthMethods              []string `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuthSigningAlgorithms    []string `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+
+	// Of the authorization endpoint, for clients that insist on it; both empty: there is none. It refuses every request.
+	AuthorizationEndpoint string   `json:"authorization_endpoint,omitempty"`
+	CodeChallengeMethods  []string `json:"code_challenge_methods_supported,omitempty"` // RFC 7636
 
 	DPoPSigningAlgorithms  []string         `json:"dpop_signing_alg_values_supported"`                    // RFC 9449 §5.1
 	CertificateBoundTokens bool             `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705 §3.3

@@ -180,9 +180,14 @@ func readsOnly(w http.ResponseWriter, r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return true
 	}
-	w.Header().Set("Allow", "GET, HEAD")
-	respondJSON(w, http.StatusMethodNotAllowed, errorResponse{oauth.InvalidRequest, "this is for GET and HEAD"})
+	respondNotAllowed(w, "GET, HEAD", "this is for GET and HEAD")
 	return false
+}
+
+// respondNotAllowed answers a method that is not among those allowed (RFC 9110 §15.5.6).
+func respondNotAllowed(w http.ResponseWriter, allowed, description string) {
+	w.Header().Set("Allow", allowed)
+	respondJSON(w, http.StatusMethodNotAllowed, errorResponse{oauth.InvalidRequest, description})
 }
 
 func respondNotFound(w http.ResponseWriter) {

@@ -65,6 +65,8 @@ type Server struct {
 	metadata *document
 	prefix   string // the path of the issuer identifier, decoded as that of a request is, without a final slash
 
+	unauthorizing *oauth.Error // what the authorization endpoint tells everybody
+
 	all, tokens, keys http.Handler
 	records           sync.Pool // of *trace.Record
 }
@@ -87,6 +89,7 @@ func New(config Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{config: config, metadata: metadata, prefix: strings.TrimSuffix(issuer.Path, "/")}
+	s.unauthorizing = noAuthorization(config.Metadata.GrantTypesSupported)
 	s.all, s.tokens, s.keys = s.routed(), s.recovering(s.token), s.recovering(s.jwks)
 	return s, nil
 }
@@ -102,7 +105,8 @@ const (
 	RevocationPath    = "/revoke"
 	JWKSPath          = "/.well-known/jwks.json"
 
-	StatusListPath = "/statuslists/1" // exactly where there is a status list
+	StatusListPath    = "/statuslists/1" // exactly where there is a status list
+	AuthorizationPath = "/authorize"     // exactly where the metadata name it
 
 	metadataPath  = "/.well-known/oauth-authorization-server"
 	discoveryPath = "/.well-known/openid-configuration"
@@ -135,6 +139,9 @@ func (s *Server) routed() http.Handler {
 		}
 		if s.config.StatusList != nil {
 			routes[prefix+StatusListPath] = s.statusList
+		}
+		if s.config.Metadata.AuthorizationEndpoint != "" {
+			routes[prefix+AuthorizationPath] = s.authorize
 		}
 	}
 	return s.recovering(func(w http.ResponseWriter, r *http.Request) {

@@ -250,8 +250,18 @@ func metadata(configuration *config.Config, registrations []*client.Registration
 	if alias := configuration.MutualTLS.Endpoint; alias != "" {
 		m.MTLSEndpointAliases = &server.EndpointAliases{TokenEndpoint: server.Endpoint(alias, server.TokenPath)}
 	}
+	describeAuthorization(&m, configuration)
 	describeReturned(&m, configuration, registrations)
 	return m
+}
+
+// describeAuthorization adds what the official clients of the Model Context Protocol insist on, where the configuration
+// wants that. No response type is supported all the same, and the endpoint says so.
+func describeAuthorization(m *server.Metadata, configuration *config.Config) {
+	if configuration.Metadata.MCPClients {
+		m.AuthorizationEndpoint = server.Endpoint(configuration.Issuer, server.AuthorizationPath)
+		m.CodeChallengeMethods = []string{"S256"} // RFC 7636 §4.2
+	}
 }
 
 // describeReturned adds introspection and revocation, where a client introspects. Whoever has a token can take it back.
