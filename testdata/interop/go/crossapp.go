@@ -73,7 +73,9 @@ func crossing(ctx context.Context, a identityAssertion) error {
 	at := "http://" + provider.Listener.Addr().String()
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /.well-known/oauth-authorization-server", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, map[string]any{"issuer": at, "token_endpoint": at + "/token"})
+		answer(w, map[string]any{
+			"issuer": at, "token_endpoint": at + "/token", "code_challenge_methods_supported": []string{"S256"},
+		})
 	})
 	routes.HandleFunc("POST /token", func(w http.ResponseWriter, r *http.Request) {
 		text, err := a.sign()
@@ -94,7 +96,6 @@ func crossing(ctx context.Context, a identityAssertion) error {
 		IDTokenFetcher: func(context.Context) (*oauth2.Token, error) {
 			return (&oauth2.Token{}).WithExtra(map[string]any{"id_token": "of the user"}), nil
 		},
-		HTTPClient: completed,
 	})
 	if err != nil {
 		return err

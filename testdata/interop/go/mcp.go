@@ -29,7 +29,7 @@ func mcpFlows() []flow {
 	secret := string(file("plain.secret"))
 	return []flow{
 		{mcpModule, "ClientCredentialsHandler, client_secret_post", func(ctx context.Context) error {
-			return askTool(ctx, withPassword(secret, completed), "mcp-post")
+			return askTool(ctx, withPassword(secret, http.DefaultClient), "mcp-post")
 		}},
 		{mcpModule, "an OAuthHandler with private_key_jwt", func(ctx context.Context) error {
 			assertion, err := sign("es256", clientClaims("mcp-key"))
@@ -48,14 +48,14 @@ func mcpFlows() []flow {
 			return askTool(ctx, &tokens{source: source}, workloadSubject)
 		}},
 
-		// This fails as soon as the SDK reads metadata without PKCE, and then completed can go.
-		{mcpModule, "as it is, it does not read our metadata", func(ctx context.Context) error {
-			return want(askTool(ctx, withPassword(secret, http.DefaultClient), "mcp-post"), func(err error) bool {
+		// This fails as soon as the SDK reads metadata without PKCE, and then nobody needs mcp_clients for it.
+		{mcpModule, "without PKCE it does not read our metadata", func(ctx context.Context) error {
+			return want(askTool(ctx, withPassword(secret, bare), "mcp-post"), func(err error) bool {
 				return strings.HasSuffix(err.Error(), "does not implement PKCE")
 			})
 		}},
 		{mcpModule, "a wrong secret is invalid_client", func(ctx context.Context) error {
-			return want(askTool(ctx, withPassword("wrong", completed), "mcp-post"), says("invalid_client"))
+			return want(askTool(ctx, withPassword("wrong", http.DefaultClient), "mcp-post"), says("invalid_client"))
 		}},
 		{mcpModule, "a workload of another platform is invalid_grant", func(ctx context.Context) error {
 			source, err := asWorkload(ctx, "stranger-es256")
@@ -79,9 +79,9 @@ func says(text string) func(error) bool {
 	return func(err error) bool { return strings.Contains(err.Error(), text) }
 }
 
-// completed adds to our metadata the one field that the SDK insists on and that a server without an authorization endpoint
-// does not have (RFC 8414 §2).
-var completed = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
+// bare takes from our metadata the one field that the SDK insists on, and that is there for its sake alone (metadata:
+// {mcp_clients: true}).
+var bare = &http.Client{Transport: transport(func(r *http.Request) (*http.Response, error) {
 	answer, err := http.DefaultTransport.RoundTrip(r)
 	if err != nil || answer.StatusCode != http.StatusOK || !strings.HasPrefix(r.URL.Path, "/.well-known/oauth-authorization-server") {
 		return answer, err
@@ -91,7 +91,7 @@ var completed = &http.Client{Transport: transport(func(r *http.Request) (*http.R
 	if err := json.NewDecoder(answer.Body).Decode(&metadata); err != nil {
 		return nil, err
 	}
-	metadata["code_challenge_methods_supported"] = []string{"S256"}
+	delete(metadata, "code_challenge_methods_supported")
 	text, err := json.Marshal(metadata)
 	answer.Body, answer.ContentLength = io.NopCloser(bytes.NewReader(text)), int64(len(text))
 	return answer, err

@@ -10,16 +10,17 @@ import { api, fapiAPI, fapiIssuer, fetchWith, file, issuer, jwtBearer, library, 
 const name = library('@modelcontextprotocol/client')
 const secret = file('plain.secret')
 
-// completed adds to our metadata the one field that the library insists on and that a server without an authorization
-// endpoint has to leave out (RFC 8414 §2). Nothing here goes to where it points.
-export const completed = (fetch = globalThis.fetch) => async (url, options) => {
+// bare takes from our metadata the one field that the library insists on, and that is there for its sake alone
+// (metadata: {mcp_clients: true}).
+const bare = async (url, options) => {
   const answer = await fetch(url, options)
   if (!answer.ok || !new URL(url).pathname.startsWith('/.well-known/oauth-authorization-server')) return answer
-  return Response.json({ ...await answer.json(), authorization_endpoint: 'https://nowhere.invalid/' })
+  const { authorization_endpoint, ...others } = await answer.json()
+  return Response.json(others)
 }
 
 // ask connects to the MCP server with what gets tokens, calls its tool, and checks on whose behalf it was called.
-export async function ask(authProvider, subject, { server = api, fetch = completed() } = {}) {
+export async function ask(authProvider, subject, { server = api, fetch } = {}) {
   const client = new Client({ name: 'agent', version: '1' })
   await client.connect(new StreamableHTTPClientTransport(new URL(`${server}/mcp`), { authProvider, fetch }))
   try {
@@ -93,12 +94,12 @@ export const mcp = [
   ['PrivateKeyJwtProvider with DPoP', () => ask(withDPoP(keyed('es256', 'ES256', { clientId: 'dpop-key' })), 'dpop-key')],
   ['PrivateKeyJwtProvider with DPoP and nonces, as FAPI 2.0 asks', () => {
     const provider = withDPoP(keyed('es256', 'ES256', { clientId: 'fapi-dpop', expectedIssuer: fapiIssuer }))
-    return ask(provider, 'fapi-dpop', { server: fapiAPI, fetch: completed(fetchWith()) })
+    return ask(provider, 'fapi-dpop', { server: fapiAPI, fetch: fetchWith() })
   }],
 
-  // This fails as soon as the library reads metadata without an authorization endpoint, and then completed can go.
-  ['as it is, it does not read our metadata', () =>
-    refused(() => ask(basic(), 'mcp-basic', { fetch: globalThis.fetch }), (error) =>
+  // This fails as soon as the library reads metadata without an authorization endpoint, and then nobody needs mcp_clients.
+  ['without an authorization endpoint it does not read our metadata', () =>
+    refused(() => ask(basic(), 'mcp-basic', { fetch: bare }), (error) =>
       error.name === 'ZodError' && error.issues.length === 1 && error.issues[0].path[0] === 'authorization_endpoint')],
   ['a wrong secret is invalid_client', () =>
     refused(() => ask(basic({ clientSecret: 'wrong' }), 'mcp-basic'), isRefusal('invalid_client'))],
