@@ -34,8 +34,11 @@ func (k known) absent(id string) *oauth.Error {
 // Stopped is the answer to a client that the stop list keeps from whatever it asks for: that to one which is disabled.
 func Stopped(why error) *oauth.Error { return refused("stopped", why) }
 
-// KeyStopped returns what says that a key of the party in facts is stopped, by one of its names.
+// KeyStopped returns what says that a key of the party in facts is stopped, by one of its names; nil: no key is.
 func KeyStopped(stops stoplist.List, facts stoplist.Facts) func(jose.VerificationKey) error {
+	if !stops.NamesKeys() {
+		return nil
+	}
 	return func(key jose.VerificationKey) error {
 		facts := facts
 		facts.KeyIDs = []string{key.ID()}

@@ -37,6 +37,7 @@ type Facts struct {
 type List struct {
 	byTerm map[term][]Entry // by the one term of each that fewest others have
 	ids    []string
+	keys   bool
 }
 
 // term is one thing that an entry names.
@@ -51,6 +52,7 @@ func New(entries []Entry) List {
 			continue
 		}
 		list.byTerm[first] = append(list.byTerm[first], entry)
+		list.keys = list.keys || entry.KeyID != ""
 		if entry.ID != "" && entry.Issuer == "" {
 			list.ids = append(list.ids, entry.ID)
 		}
@@ -63,6 +65,9 @@ func New(entries []Entry) List {
 // IDs returns the jti that are stopped and can be those of our tokens, in order and each once. The slice is shared: it must
 // not be changed.
 func (l List) IDs() []string { return l.ids }
+
+// NamesKeys reports whether an entry names a key. Where none does, nobody need find out what names a key has.
+func (l List) NamesKeys() bool { return l.keys }
 
 func (e Entry) term() term {
 	switch {
