@@ -13,7 +13,7 @@ import (
 // check is one thing that must hold of an assertion, by the name of the claim or header that it looks at.
 type check struct {
 	name  string
-	fault func(asserted) error
+	fault func(*asserted) error
 	wants func(Profile) []string // what would do, for the trace; nil: the sentence of the fault says it
 }
 
@@ -21,17 +21,17 @@ type check struct {
 // Between them is the signature.
 var (
 	ofAll = []check{
-		{"exp", asserted.checkExpiry, nil},
-		{"nbf", asserted.checkNotBefore, nil},
-		{"iat", asserted.checkIssuedAt, nil},
+		{"exp", (*asserted).checkExpiry, nil},
+		{"nbf", (*asserted).checkNotBefore, nil},
+		{"iat", (*asserted).checkIssuedAt, nil},
 	}
 	ofParty = []check{
-		{"iss", asserted.checkIssuer, nil},
-		{"typ", asserted.checkType, Profile.wantedTypes},
-		{"sub", asserted.checkSubject, nil},
-		{"aud", asserted.checkAudience, Profile.wantedAudiences},
-		{"lifetime", asserted.checkLifetime, Profile.wantedLifetime},
-		{"jti", asserted.checkID, nil},
+		{"iss", (*asserted).checkIssuer, nil},
+		{"typ", (*asserted).checkType, Profile.wantedTypes},
+		{"sub", (*asserted).checkSubject, nil},
+		{"aud", (*asserted).checkAudience, Profile.wantedAudiences},
+		{"lifetime", (*asserted).checkLifetime, Profile.wantedLifetime},
+		{"jti", (*asserted).checkID, nil},
 	}
 )
 
@@ -59,15 +59,15 @@ func Checks() []string {
 type asserted struct {
 	typ     string
 	claims  jose.Claims
-	profile Profile
+	profile *Profile
 	now     time.Time
 	skew    time.Duration
 }
 
 // hold returns the fault of the first check that does not hold. used names the exceptions without which it would have
 // refused; where none excuses, the fault is that of the strict rule.
-func (v *Verifier) hold(checks []check, token *jose.Token, claims jose.Claims, profile Profile) (used []string, err error) {
-	a := asserted{token.Type, claims, profile, v.now(), v.skew}
+func (v *Verifier) hold(checks []check, token *jose.Token, claims jose.Claims, profile *Profile) (used []string, err error) {
+	a := &asserted{token.Type, claims, profile, v.now(), v.skew}
 	for _, check := range checks {
 		if fault := check.fault(a); fault != nil {
 			exception, excused := a.excuse(check)
@@ -83,7 +83,7 @@ func (v *Verifier) hold(checks []check, token *jose.Token, claims jose.Claims, p
 }
 
 // parameter returns the name of the parameter that the assertion comes in.
-func (p Profile) parameter() string {
+func (p *Profile) parameter() string {
 	switch {
 	case p.Parameter != "":
 		return p.Parameter
@@ -94,23 +94,23 @@ func (p Profile) parameter() string {
 	}
 }
 
-func (p Profile) passed(check string) {
+func (p *Profile) passed(check string) {
 	p.Trace.Add(trace.Step{Part: p.parameter(), Check: check, Result: trace.Passed})
 }
 
-func (p Profile) failed(check string, err error, wants func(Profile) []string) {
+func (p *Profile) failed(check string, err error, wants func(Profile) []string) {
 	step := trace.Step{Part: p.parameter(), Check: check, Result: trace.Undecided}
 	if _, isFault := errors.AsType[*Fault](err); isFault {
 		step.Result = trace.Failed
 	}
 	if wants != nil {
-		step.Want = wants(p)
+		step.Want = wants(*p)
 	}
 	p.Trace.Add(step)
 }
 
 // checkExpiry holds RFC 7523 §3 item 4.
-func (a asserted) checkExpiry() error {
+func (a *asserted) checkExpiry() error {
 	switch {
 	case a.claims.ExpiresAt.IsZero():
 		return ErrExpiryMissing
@@ -121,7 +121,7 @@ func (a asserted) checkExpiry() error {
 }
 
 // checkNotBefore holds RFC 7523 §3 item 5.
-func (a asserted) checkNotBefore() error {
+func (a *asserted) checkNotBefore() error {
 	if a.claims.NotBefore.After(a.now.Add(a.skew)) {
 		return ErrNotYetValid
 	}
@@ -129,7 +129,7 @@ func (a asserted) checkNotBefore() error {
 }
 
 // checkIssuedAt holds RFC 7523 §3 item 6.
-func (a asserted) checkIssuedAt() error {
+func (a *asserted) checkIssuedAt() error {
 	if a.claims.IssuedAt.After(a.now.Add(a.skew)) {
 		return ErrIssuedInFuture
 	}
@@ -148,7 +148,7 @@ func (p Profile) wantedAlgorithms() (names []string) {
 	return names
 }
 
-func (a asserted) checkIssuer() error {
+func (a *asserted) checkIssuer() error {
 	if a.claims.Issuer != a.profile.Issuer {
 		return ErrIssuer
 	}
@@ -157,7 +157,7 @@ func (a asserted) checkIssuer() error {
 
 // checkType holds RFC 8725 §3.11: another kind of JWT must not pass for an assertion, so an explicit typ that is not
 // accepted is refused.
-func (a asserted) checkType() error {
+func (a *asserted) checkType() error {
 	if a.profile.Type != "" {
 		if jose.MediaType(a.typ) != a.profile.Type {
 			return ErrType
@@ -180,7 +180,7 @@ func (p Profile) wantedTypes() []string {
 	return append([]string{"JWT"}, p.Types...)
 }
 
-func (a asserted) checkSubject() error {
+func (a *asserted) checkSubject() error {
 	subject, rule := a.claims.Subject, a.profile.Subject
 	switch {
 	case subject == "" && rule != SubjectMayBeAbsent:
@@ -192,7 +192,7 @@ func (a asserted) checkSubject() error {
 }
 
 // checkAudience holds RFC 7523 §3 item 3 by simple string comparison.
-func (a asserted) checkAudience() error {
+func (a *asserted) checkAudience() error {
 	audiences := a.claims.Audience.Values
 	switch {
 	case len(audiences) == 0:
@@ -212,7 +212,7 @@ func (a asserted) checkAudience() error {
 
 func (p Profile) wantedAudiences() []string { return p.Audiences }
 
-func (a asserted) checkLifetime() error {
+func (a *asserted) checkLifetime() error {
 	most := a.profile.MaxLifetime + a.skew
 	if a.profile.DateRequired && a.claims.IssuedAt.IsZero() {
 		return ErrDateMissing
@@ -229,7 +229,7 @@ func (a asserted) checkLifetime() error {
 
 func (p Profile) wantedLifetime() []string { return []string{p.MaxLifetime.String() + " at most"} }
 
-func (a asserted) checkID() error {
+func (a *asserted) checkID() error {
 	if a.profile.IDRequired && a.claims.ID == "" {
 		return ErrIDMissing
 	}

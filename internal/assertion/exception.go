@@ -34,10 +34,11 @@ func (e Exception) weaken(profile Profile) Profile {
 }
 
 // excuse finds an exception that holds and with which check passes.
-func (a asserted) excuse(check check) (name string, excused bool) {
-	strict := a.profile
-	for _, exception := range strict.Exceptions {
-		if a.profile = exception.weaken(strict); exception.holds(a.now) && check.fault(a) == nil {
+func (a *asserted) excuse(check check) (name string, excused bool) {
+	for _, exception := range a.profile.Exceptions {
+		weaker, weakened := *a, exception.weaken(*a.profile)
+		weaker.profile = &weakened
+		if exception.holds(a.now) && check.fault(&weaker) == nil {
 			return exception.Name, true
 		}
 	}

@@ -79,14 +79,14 @@ func (v *Verifier) Verify(ctx context.Context, presented Presented, profile Prof
 		return Verified{}, errors.New("assertion: nothing was presented")
 	}
 	profile.passed(formCheck)
-	if _, err := v.hold(ofAll, presented.token, presented.token.Unverified(), profile); err != nil {
+	if _, err := v.hold(ofAll, presented.token, presented.token.Unverified(), &profile); err != nil {
 		return Verified{}, err
 	}
-	claims, err := v.checkSignature(ctx, presented.token, profile)
+	claims, err := v.checkSignature(ctx, presented.token, &profile)
 	if err != nil {
 		return Verified{}, err
 	}
-	used, err := v.hold(ofParty, presented.token, claims, profile)
+	used, err := v.hold(ofParty, presented.token, claims, &profile)
 	if err != nil {
 		return Verified{}, err
 	}
@@ -99,7 +99,7 @@ func (v *Verifier) Verify(ctx context.Context, presented Presented, profile Prof
 
 // checkSignature takes about the same time whether or not there is a key, so that the clock does not tell who is
 // registered.
-func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, profile Profile) (jose.Claims, error) {
+func (v *Verifier) checkSignature(ctx context.Context, token *jose.Token, profile *Profile) (jose.Claims, error) {
 	keys := profile.Keys
 	if keys == nil {
 		keys = Nobody{}
