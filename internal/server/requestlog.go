@@ -37,7 +37,7 @@ func cloudNames(groups []string, attribute slog.Attr) slog.Attr {
 
 // audit writes the one line of a decision, granted or denied. What the caller only claims is called claimed; no secret,
 // assertion or token is in it, only their jti.
-func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
+func (s *Server) audit(r *http.Request, x *exchange, status int, err error) {
 	attributes := make([]slog.Attr, 0, 20)
 	add := func(name, value string) {
 		if value != "" {
@@ -73,7 +73,7 @@ func (s *Server) audit(r *http.Request, x exchange, status int, err error) {
 }
 
 // addParties names who took part, as far as the request came.
-func (s *Server) addParties(add func(name, value string), x exchange) {
+func (s *Server) addParties(add func(name, value string), x *exchange) {
 	s.addClient(add, x.client, x.request.ClientID)
 	if grantAssertion := x.authorization.Assertion(); !grantAssertion.IsZero() {
 		add("assertion_iss", grantAssertion.Issuer())
@@ -88,7 +88,7 @@ func (s *Server) addParties(add func(name, value string), x exchange) {
 }
 
 // addExchange names the access token that was exchanged, and who acts on behalf of its subject.
-func addExchange(add func(name, value string), x exchange) {
+func addExchange(add func(name, value string), x *exchange) {
 	if exchanged := x.authorization.Exchanged(); !exchanged.IsZero() {
 		add("exchanged_sub", exchanged.Subject)
 		add("exchanged_jti", exchanged.ID)

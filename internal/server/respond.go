@@ -31,7 +31,7 @@ type errorResponse struct {
 }
 
 // respondToken answers a token request and returns the status that it sent.
-func (s *Server) respondToken(w http.ResponseWriter, r *http.Request, x exchange, err error) int {
+func (s *Server) respondToken(w http.ResponseWriter, r *http.Request, x *exchange, err error) int {
 	s.supplyNonce(w, r, x)
 	if err != nil {
 		return respondError(w, r, err, x.traceID)
@@ -67,7 +67,7 @@ func granted(resources []string) any {
 
 // supplyNonce hands the nonce of the next proof to whoever has sent one (RFC 9449 §8.2). A client that has none learns it
 // from the refusal, so an answer is as good without.
-func (s *Server) supplyNonce(w http.ResponseWriter, r *http.Request, x exchange) {
+func (s *Server) supplyNonce(w http.ResponseWriter, r *http.Request, x *exchange) {
 	if s.config.Nonces == nil || x.request.Proof.IsZero() {
 		return
 	}

@@ -18,10 +18,11 @@ import (
 
 // token is the token endpoint (RFC 6749 §3.2).
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
-	exchange, err := s.exchange(w, r)
-	status := s.respondToken(w, r, exchange, err)
-	s.audit(r, exchange, status, err)
-	s.release(exchange.trace)
+	var x exchange
+	err := s.exchange(w, r, &x)
+	status := s.respondToken(w, r, &x, err)
+	s.audit(r, &x, status, err)
+	s.release(x.trace)
 }
 
 // exchange is a token request as far as it came. What was not reached is zero.
@@ -35,41 +36,41 @@ type exchange struct {
 	checks
 }
 
-// exchange turns a request into an access token, or says why not. Each stage takes what the one before it made, and
-// nothing else can make that: leaving one out does not compile.
-func (s *Server) exchange(w http.ResponseWriter, r *http.Request) (x exchange, err error) {
+// exchange turns a request into an access token, or says why not; x has it as far as it came. Each stage takes what the
+// one before it made, and nothing else can make that: leaving one out does not compile.
+func (s *Server) exchange(w http.ResponseWriter, r *http.Request, x *exchange) error {
 	ctx := r.Context()
 	x.trace = s.record(ctx)
 	form, err := s.readForm(w, r)
 	if !x.passes("form", err) {
-		return x, err
+		return err
 	}
 	if x.request, err = oauth.ParseTokenRequest(form); !x.passes("request", err) {
-		return x, err
+		return err
 	}
 	x.request.Trace = x.trace
 	if x.client, err = s.config.Clients.Authenticate(ctx, x.request); !x.passes("client", err) {
-		return x, err
+		return err
 	}
 	if x.authorization, err = s.config.Grants.Authorize(ctx, x.client); !x.passes("grant", err) {
-		return x, err
+		return err
 	}
 	if x.sender, err = s.config.Senders.Constrain(ctx, x.authorization); !x.passes("sender", err) {
-		return x, err
+		return err
 	}
 	if x.decision, err = s.config.Policies.Decide(x.sender); !x.passes("policy", err) {
-		return x, err
+		return err
 	}
 	draft, err := s.config.Tokens.Draft(ctx, x.decision)
 	if !x.passes("draft", err) {
-		return x, err
+		return err
 	}
 	if err := s.useOnce(ctx, x.request.GrantType, x.decision.Uses()); !x.passes("once", err) {
-		return x, err
+		return err
 	}
 	x.token, err = draft.Sign()
 	x.passes("sign", err)
-	return x, err
+	return err
 }
 
 // useOnce is the last check (protocol R2): only what would have been granted is remembered as used. grantType is that of
