@@ -20,7 +20,7 @@ type acting struct {
 // nobody new acts, and who has is carried on: no exchange takes an actor out of the chain.
 func (g *Grants) acting(ctx context.Context, authenticated client.Authenticated, subject presented) (acting, error) {
 	before, err := oauth.ParseActor(subject.claims["act"], subject.issuer)
-	if err != nil || subject.issuer != "" && g.namesOurs(before) {
+	if err != nil || subject.issuer != "" && names(before, g.config.Issuer) {
 		return acting{}, refuseExchange("act", "subject_token: its act claim is not one that can be carried on", err)
 	}
 	registration, _ := authenticated.Client()
@@ -50,11 +50,10 @@ func (g *Grants) acting(ctx context.Context, authenticated client.Authenticated,
 	return acting{&next, actor.assertion, actor.expires}, nil
 }
 
-// namesOurs reports whether somebody else's word names an actor by a name of ours, which nobody but us can know to have
-// acted.
-func (g *Grants) namesOurs(actor *oauth.Actor) bool {
+// names reports whether somebody else's word names an actor by a name of ours, which nobody but us can know to have acted.
+func names(actor *oauth.Actor, ours string) bool {
 	for ; actor != nil; actor = actor.Actor {
-		if actor.Issuer == g.config.Issuer {
+		if actor.Issuer == ours {
 			return true
 		}
 	}

@@ -29,6 +29,9 @@ func (g *Grants) identityExchange(ctx context.Context, authenticated client.Auth
 	if err != nil {
 		return Authorization{}, err
 	}
+	if err := checkActors(authenticated.Stops(), acting.actor); err != nil {
+		return Authorization{}, err
+	}
 	return Authorization{
 		client:    authenticated,
 		trust:     subject.trust,

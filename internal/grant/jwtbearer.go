@@ -82,7 +82,7 @@ func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticat
 		valid:     true,
 	}
 	if trust.IDJAG {
-		if err := authorization.holdToIDJAG(); err != nil {
+		if err := authorization.holdToIDJAG(g.config.Issuer); err != nil {
 			return Authorization{}, err
 		}
 	}

@@ -75,13 +75,21 @@ func strangeToken(parameter, reason, claimed string, cause error) *oauth.Error {
 
 // checkActors refuses a token in which somebody would act who is stopped, or has acted: it would be inactive at once.
 func checkActors(stops stoplist.List, actor *oauth.Actor) error {
+	if err := stoppedActor(stops, actor); err != nil {
+		return refuseExchange("stopped", "one who acts in the token, or would, gets no tokens here", err)
+	}
+	return nil
+}
+
+// stoppedActor returns a *[stoplist.Stopped] where one of the actors is stopped.
+func stoppedActor(stops stoplist.List, actor *oauth.Actor) error {
 	for ; actor != nil; actor = actor.Actor {
 		err := stops.Check(stoplist.Facts{Issuer: actor.Issuer, Client: actor.ClientID, Subject: actor.Subject})
 		if err == nil && actor.Issuer == "" { // A name that we have given can be a client's.
 			err = stops.Check(stoplist.Facts{Client: actor.Subject})
 		}
 		if err != nil {
-			return refuseExchange("stopped", "one who acts in the token, or would, gets no tokens here", err)
+			return err
 		}
 	}
 	return nil

@@ -251,6 +251,23 @@ func TestI3_what_this_server_does_not_know_is_not_left_out(t *testing.T) {
 	)
 }
 
+func TestI3_who_acts_in_the_assertion_acts_in_the_token(t *testing.T) {
+	d := deploy(t, crossApp)
+	acted := func(act any) request { return byPortal(idJAG(t, d.grants().but("act", act))) }
+	strange := invalidGrant("assertion_act", "assertion: its act claim is not one that can be carried on")
+	d.judge(t,
+		deny("a name in place of an actor", acted("robot"), strange),
+		deny("an actor without a name", acted(claims{"client_id": "robot"}), strange),
+		deny("one of ours", acted(named("portal", claims{"iss": us})), strange),
+		deny("one of ours, further in", acted(named("robot", within(named("portal", claims{"iss": us})))), strange),
+		deny("five", acted(named("a", within(named("b", within(named("c", within(named("d", within(named("e")))))))))), strange),
+	)
+	d.grant(t, acted(named("robot", within(named("deep", claims{"iss": idp}))))).expectClaims(t, claims{
+		"sub": "alice", "act": named("robot", claims{"iss": workforce}, within(named("deep", claims{"iss": idp}))),
+	})
+	d.grant(t, acted(nil)).expectClaims(t, claims{"act": nil})
+}
+
 func TestI4_a_bound_assertion_needs_a_proof_with_its_key(t *testing.T) {
 	d := deploy(t, crossApp)
 	agent := thumbprint(t, "agent.ES256")

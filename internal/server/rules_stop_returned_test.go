@@ -115,3 +115,66 @@ func TestStop_nothing_is_exchanged_of_or_by_whom_is_stopped(t *testing.T) {
 		})
 	}
 }
+
+// stoppedBy is a document with the stop list.
+func stoppedBy(document string) string {
+	return strings.Replace(document, "resources:\n", "stop_list: {secret: "+stopSecret+"}\nresources:\n", 1)
+}
+
+func TestStop_identity_assertions_of_whom_is_stopped_grant_nothing(t *testing.T) {
+	strange := strangeIssuer("")
+	strange.reason = "stopped"
+	key := signingKey(t, "workforce.ES256").ID()
+	for entry, want := range map[string]*refusal{
+		"{issuer: https://workforce.example.com}":                &strange,
+		"{kid: " + key + "}":                                     &strange,
+		"{subject: alice}":                                       &strange,
+		"{subject: alice, client: portal}":                       &strange,
+		"{subject: robot}":                                       &strange,
+		"{issuer: https://workforce.example.com, subject: deep}": &strange,
+		"{issuer: https://idp.example.com, subject: deep}":       nil,
+		"{jti: JTI}": &strange,
+		"{issuer: https://workforce.example.com, client: portal}": &strange,
+		"{client: portal}":                    func() *refusal { r := strangeClient("stopped"); return &r }(),
+		"{issuer: https://idp.example.com}":   nil,
+		"{subject: alice, client: reporting}": nil,
+		"{subject: bob}":                      nil,
+	} {
+		d := withStops(t, stoppedBy(crossApp), entry)
+		r := byPortal(idJAG(t, d.grants().but("jti", "JTI").but("act", named("robot", within(named("deep"))))))
+		if want == nil {
+			d.judge(t, allow(entry, r))
+			continue
+		}
+		d.judge(t, deny(entry, r, *want))
+	}
+}
+
+func TestStop_no_identity_assertion_is_issued_of_by_or_for_whom_is_stopped(t *testing.T) {
+	strange := strangeToken("subject_token", "")
+	strange.reason = "stopped"
+	acts := invalidRequest("stopped", "one who acts in the token, or would, gets no tokens here")
+	key := signingKey(t, "idp.ES256").ID()
+	for entry, want := range map[string]*refusal{
+		"{issuer: https://idp.example.com}":                    &strange,
+		"{kid: " + key + "}":                                   &strange,
+		"{subject: alice}":                                     &strange,
+		"{subject: alice, client: assistant}":                  &strange,
+		"{jti: JTI}":                                           &strange,
+		"{client: assistant}":                                  func() *refusal { r := strangeClient("stopped"); return &r }(),
+		"{subject: robot}":                                     &acts,
+		"{issuer: https://idp.example.com, subject: deep}":     &acts,
+		"{issuer: https://partner.example.com, subject: deep}": nil,
+		"{client: f53f191f9311af35}":                           nil,
+		"{subject: bob}":                                       nil,
+	} {
+		d := withStops(t, stoppedBy(issuing), entry)
+		idToken := d.idToken("assistant").but("jti", "JTI").but("act", named("robot", within(named("deep"))))
+		r := d.trade(d.proves("assistant"), sign(t, "idp.ES256", idToken), nil)
+		if want != nil {
+			d.judge(t, deny(entry, r, *want))
+			continue
+		}
+		d.issueIDJAG(t, r)
+	}
+}
