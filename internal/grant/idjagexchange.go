@@ -63,10 +63,11 @@ func checkIdentityRequest(asked oauth.Exchange) error {
 }
 
 // forIDToken returns the trust in an issuer as an ID token has it: its audience is the client that signed the user in, who
-// is the one to exchange it (draft §4.3.3), and that may do so again while it is good (§4.4.3).
+// is the one to exchange it (draft §4.3.3), and that may do so again while it is good (§4.4.3). Whatever else the issuer's
+// assertions may be, an access token of its is no ID token.
 func (t Trust) forIDToken(authenticated client.Authenticated) Trust {
 	registration, _ := authenticated.Client()
-	t.Audiences, t.Reusable = []string{registration.ID}, true
+	t.Audiences, t.Types, t.Reusable = []string{registration.ID}, nil, true
 	t.Exceptions = slices.DeleteFunc(slices.Clone(t.Exceptions), func(e assertion.Exception) bool { return e.Audience != "" })
 	return t
 }

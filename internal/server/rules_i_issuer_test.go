@@ -198,6 +198,18 @@ func typedBy(t testing.TB, key, typ string, c claims) string {
 	return token
 }
 
+// What else the issuer's assertions may be is said for those alone.
+func TestI1_an_access_token_of_the_issuer_is_no_ID_token(t *testing.T) {
+	const issuer = "  - issuer: https://idp.example.com\n"
+	d := deploy(t, variant(t, issuing, issuer, issuer+"    types: [at+jwt]\n"))
+	typ := func(typ string) string { return typedBy(t, "idp.ES256", typ, d.idToken("assistant")) }
+	d.judge(t,
+		deny("an access token", d.trade(d.proves("assistant"), typ("at+jwt"), nil), tokenFault("subject_token", assertion.ErrType)),
+		allow("which the issuer's assertions may be", jwtBearer(typedBy(t, "idp.ES256", "at+jwt", d.about("alice", idp)))),
+	)
+	d.issueIDJAG(t, d.trade(d.proves("assistant"), typ("JWT"), nil))
+}
+
 func TestI2_an_identity_assertion_is_issued_to_the_clients_that_the_configuration_names(t *testing.T) {
 	d := deploy(t, issuing)
 	token := func(client string) string { return sign(t, "idp.ES256", d.idToken(client)) }
