@@ -223,6 +223,17 @@ func TestEditedConfiguration(t *testing.T) {
 	}
 }
 
+// A list that was never there lets nobody have a token, and here nobody else makes one.
+func TestStopListOfAConfigurationIsThereAndStopsNobody(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.once(t)
+	p.write(t, "config.yaml", p.read(t, "config.yaml")+"\nstop_list: {secret: projects/local/secrets/countersign-stop-list}\n")
+	if output := p.once(t); !strings.Contains(output, "All of it worked.") {
+		t.Errorf("the output does not say that all of it worked:\n%s", output)
+	}
+}
+
 func TestConfigurationElsewhere(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)

@@ -129,7 +129,8 @@ func (m *secretManager) close() error {
 const patience = 5 * time.Second
 
 // bootstrap makes the secrets that the configuration names and that are not there: the signing keys; shared secrets,
-// which are kept in the state folder as well, for those who sign with them; and what nobody else has to know.
+// which are kept in the state folder as well, for those who sign with them; a stop list of nobody; and what nobody else
+// has to know.
 func (m *secretManager) bootstrap(ctx context.Context, s state, configuration *config.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -153,6 +154,10 @@ func (m *secretManager) bootstrap(ctx context.Context, s state, configuration *c
 		if err := m.ensure(ctx, secret, func() ([]byte, error) { return s.secret(path.Base(secret)) }); err != nil {
 			return m.explain(err)
 		}
+	}
+	err = m.ensure(ctx, configuration.StopList.Secret, func() ([]byte, error) { return []byte("entries: []\n"), nil })
+	if err != nil {
+		return m.explain(err)
 	}
 	for _, secret := range []string{configuration.DPoP.Nonces, configuration.MutualTLS.Proxy.Secret} {
 		if err := m.ensure(ctx, secret, func() ([]byte, error) { return randomText(32), nil }); err != nil {
