@@ -97,15 +97,25 @@ type entry struct {
 	Code        string `json:"error"` // of OAuth; in other entries a whole sentence
 	Description string `json:"error_description"`
 	Warning     string `json:"warning"`
+
+	Event       string `json:"event"`           // what was asked: token, introspection or revocation
+	TokenClient string `json:"token_client_id"` // of the token that came back
+	Active      bool   `json:"active"`
+	Revoked     bool   `json:"revoked"`
+	WhyNot      string `json:"why_not"`
 }
 
 // String returns the entry as a line. What strangers have sent is in it, and must not steer the terminal.
 func (e entry) String() string {
 	text := e.Message
-	switch e.Decision {
-	case "granted":
+	switch {
+	case e.Decision == "granted" && e.Event == "introspection":
+		text = "asked    " + e.Client + " about a token" + e.state()
+	case e.Decision == "granted" && e.Event == "revocation":
+		text = "revoked  " + e.taken()
+	case e.Decision == "granted":
 		text = fmt.Sprintf("granted  %s to %s for %s", e.Scope, e.Subject, e.Audience)
-	case "denied":
+	case e.Decision == "denied":
 		text = "refused  "
 		if who := firstOf(e.Client, e.Issuer, e.Claimed); who != "" {
 			text += who + ": "
@@ -117,6 +127,22 @@ func (e entry) String() string {
 		}
 	}
 	return e.Time.Local().Format(time.TimeOnly) + "  " + printable(text)
+}
+
+// state says what a client was told about a token.
+func (e entry) state() string {
+	if e.Active {
+		return " of " + e.TokenClient + ": active"
+	}
+	return ": not active; " + e.WhyNot
+}
+
+// taken says what a client has taken back.
+func (e entry) taken() string {
+	if e.Revoked {
+		return "a token of " + e.TokenClient
+	}
+	return "nothing, for " + e.Client + "; " + e.WhyNot
 }
 
 func firstOf(candidates ...string) string {

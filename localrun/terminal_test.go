@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -119,5 +120,21 @@ func TestStrangersDoNotSteerTheTerminal(t *testing.T) {
 	line := entry{Decision: "denied", Claimed: "evil\x1b[2J\r\nname\u202e", Code: "invalid_client"}.String()
 	if strings.ContainsAny(line, "\x1b\r\n\u202e") {
 		t.Errorf("%q", line)
+	}
+}
+
+func TestLogLineOfATokenThatComesBack(t *testing.T) {
+	t.Parallel()
+	for want, logged := range map[string]string{
+		"asked    deploy-api about a token of portal: active":  `"introspection","token_client_id":"portal","active":true`,
+		"asked    deploy-api about a token: not active; stale": `"introspection","active":false,"why_not":"stale"`,
+		"revoked  a token of deploy-api":                       `"revocation","token_client_id":"deploy-api","revoked":true`,
+		"revoked  nothing, for deploy-api; it is not its own":  `"revocation","token_client_id":"portal","revoked":false,"why_not":"it is not its own"`,
+	} {
+		var read entry
+		err := json.Unmarshal([]byte(`{"decision":"granted","client_id":"deploy-api","event":`+logged+`}`), &read)
+		if line := read.String(); err != nil || !strings.HasSuffix(line, "  "+want) {
+			t.Errorf("%s is shown as %q, want %q; %v", logged, line, want, err)
+		}
 	}
 }
