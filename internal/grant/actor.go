@@ -14,6 +14,7 @@ type acting struct {
 	actor     *oauth.Actor       // nil: the subject for itself
 	assertion assertion.Verified // that says so; zero: none, or a token of ours does
 	expires   time.Time          // of what says so; zero: nothing does
+	bound     bool               // what says so is of use only to who holds a key
 }
 
 // acting finds out who acts (RFC 8693 §4.1): the actor_token's subject, on behalf of whoever has acted so far. Without one
@@ -47,7 +48,7 @@ func (g *Grants) acting(ctx context.Context, authenticated client.Authenticated,
 	case !g.mayAct(subject, next):
 		return acting{}, refuseExchange("may_act", "subject_token: its may_act claim does not name the actor", nil)
 	}
-	return acting{&next, actor.assertion, actor.expires}, nil
+	return acting{&next, actor.assertion, actor.expires, actor.isBound()}, nil
 }
 
 // names reports whether somebody else's word names an actor by a name of ours, which nobody but us can know to have acted.

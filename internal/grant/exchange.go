@@ -17,7 +17,7 @@ type exchange struct {
 	actor    *oauth.Actor       // who acts; nil: nobody but the subject
 	byActor  assertion.Verified // says who acts; zero: nothing does, or a token of ours
 	notAfter time.Time
-	bound    bool
+	bound    bool // what is exchanged, or says who acts, is of use only to who holds a key
 }
 
 // use returns the actor's token where it is good for one request only. One of ours is good for more.

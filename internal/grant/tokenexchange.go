@@ -58,7 +58,7 @@ func (g *Grants) tokenExchange(ctx context.Context, authenticated client.Authent
 			actor:    acting.actor,
 			byActor:  acting.assertion,
 			notAfter: earlier(subject.expires, acting.expires),
-			bound:    subject.isBound(),
+			bound:    subject.isBound() || acting.bound,
 		},
 		valid: true,
 	}, nil
@@ -146,12 +146,24 @@ func (g *Grants) presentOurs(ctx context.Context, parameter, text string) (prese
 		return presented{}, inactive(parameter, err)
 	case err != nil:
 		return presented{}, oauth.Unavailable("issued_tokens_unavailable", err)
-	case g.isDisabled(token.ClientID):
-		return presented{}, inactive(parameter, errors.New("its client is disabled"))
+	case g.restsOnDisabled(token):
+		return presented{}, inactive(parameter, errors.New("its client, its subject or one who acts is a client that is disabled"))
 	}
 	return presented{
 		name: token.Subject, clientID: token.ClientID, claims: token.Claims(), expires: token.ExpiresAt, issued: token,
 	}, nil
+}
+
+// restsOnDisabled reports whether a token of ours was issued to a disabled client, is about one, or one acts in it. What the
+// token names without another issuer has a name that we have given, and that of a client is given to nobody else.
+func (g *Grants) restsOnDisabled(token issued.Token) bool {
+	actor, _ := oauth.ParseActor(token.Claims()["act"], "") // one that cannot be read is refused where it is carried on
+	for ; actor != nil; actor = actor.Actor {
+		if actor.Issuer == "" && (g.isDisabled(actor.Subject) || g.isDisabled(actor.ClientID)) {
+			return true
+		}
+	}
+	return g.isDisabled(token.ClientID) || g.isDisabled(token.Subject)
 }
 
 func (g *Grants) isDisabled(client string) bool {

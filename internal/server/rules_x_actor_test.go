@@ -159,3 +159,45 @@ func TestX1_what_is_bound_is_exchanged_for_what_is_bound(t *testing.T) {
 		t.Errorf("token_type is %s", got.Type)
 	}
 }
+
+// What says who acts is held to the same: the token lets its holder act in that name.
+func TestX1_a_bound_actor_token_is_exchanged_for_what_is_bound(t *testing.T) {
+	d := deploy(t, exchanging)
+	missing := invalidRequest("constraint_missing", "the token has to be bound to its client, and the request has neither a DPoP header nor a client certificate")
+	agents := d.grant(t, clientCredentials(d.proves("agent"), d.proofBy("agent.ES256").sent())).Token
+	ours := func() part { return actedBy(oauth.TypeAccessToken, agents) }
+	robot := func() part {
+		return actedBy(oauth.TypeJWT, sign(t, "idp.ES256", d.about("robot", idp).but("cnf", claims{"jkt": "x"})))
+	}
+	by := func(parts ...part) request {
+		return d.swap("agent", oauth.TypeAccessToken, d.issue(d.ours()), parts...)
+	}
+	d.judge(t,
+		deny("ours, without a proof", by(ours()), missing),
+		deny("an issuer's, without a proof", by(robot()), missing),
+	)
+	for name, actor := range map[string]part{"ours": ours(), "an issuer's": robot()} {
+		got := d.grant(t, by(actor, d.proofBy("agent.ES256").sent()))
+		if got.Type != "DPoP" {
+			t.Errorf("%s: token_type is %s", name, got.Type)
+		}
+	}
+}
+
+// Whatever an issuer writes into a claim, or was written into a token of ours, there is an answer to it.
+func TestX1_a_claim_of_any_form_is_answered(t *testing.T) {
+	d := deploy(t, exchanging)
+	for _, claim := range []string{"act", "may_act", "cnf", "aud", "scope", "client_id", "jti", "iat", "sub", "exp", "iss"} {
+		for _, value := range []any{0, -1, 1e300, "", true, []any{}, []any{nil}, claims{}, claims{"sub": nil}, claims{"act": nil}, claims{"jkt": 1}, []any{claims{}}} {
+			for _, r := range []request{
+				d.swap("front", oauth.TypeAccessToken, d.issue(d.ours().but(claim, value)), resource(backAPI)),
+				d.swap("agent", oauth.TypeAccessToken, d.issue(d.ours()), actedBy(oauth.TypeAccessToken, d.issue(d.ours().but("client_id", "agent").but(claim, value)))),
+				d.swap("front", oauth.TypeJWT, sign(t, "idp.ES256", d.about("alice", idp).but(claim, value))),
+			} {
+				if got := d.send(t, r); got.status != 200 && got.status != 400 {
+					t.Errorf("%s is %v: %d %s", claim, value, got.status, got.body)
+				}
+			}
+		}
+	}
+}

@@ -10,6 +10,8 @@ import (
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
 )
 
@@ -154,5 +156,68 @@ func TestThreat_iss_as_a_list(t *testing.T) {
 			deny(fmt.Sprintf("grant: %v", iss), jwtBearer(sign(t, "idp.ES256", d.about("alice", idp).but("iss", iss))), grantFault(jose.ErrClaimType)),
 			deny(fmt.Sprintf("client: %v", iss), clientCredentials(proof(sign(t, "billing.ES256", d.of("billing").but("iss", iss)))), clientFault(jose.ErrClaimType)),
 		)
+	}
+}
+
+func TestThreat_a_disabled_client_is_neither_subject_nor_actor_of_what_is_exchanged(t *testing.T) {
+	d := deploy(t, exchanging)
+	of := func(c claims) request { return d.swap("front", oauth.TypeAccessToken, d.issue(c), resource(backAPI)) }
+	d.judge(t,
+		deny("its token", of(d.ours().but("client_id", "former")), inactive("subject_token")),
+		deny("about it, through another", of(d.ours().but("sub", "former")), inactive("subject_token")),
+		deny("it has acted", of(d.ours().but("act", named("former", claims{"client_id": "former"}))), inactive("subject_token")),
+		deny("it acted before", of(d.ours().but("act", named("agent", within(named("former"))))), inactive("subject_token")),
+		allow("an issuer has that name for somebody", of(d.ours().but("act", named("former", claims{"iss": idp})))),
+	)
+}
+
+// vouching is exchanging, with all else that this server signs: identity assertions and a status list.
+func vouching(t *testing.T) string {
+	t.Helper()
+	document := variant(t, stoppedBy(exchanging), "scopes: [read, write, admin]}\n", "scopes: [read, write, admin], status_list: true}\n")
+	document = variant(t, document, "clients:\n", `clients:
+  - id: front-api
+    authentication: private_key_jwt
+    keys: {file: front-api.ES256.json}
+    introspects: [https://front.example.com]
+`)
+	return document + `identity_assertions:
+  - audience: https://auth.chat.example.net
+    clients: [{id: front, client_id: front-at-chat}]
+    issuers: [https://idp.example.com]
+    scopes: [chat.read]
+    resources: [https://api.chat.example.net/mcp]
+`
+}
+
+func TestThreat_whatever_this_server_signs_is_good_for_its_own_end_alone(t *testing.T) {
+	d := withStops(t, vouching(t))
+	for name, text := range map[string]string{
+		"an identity assertion": d.issueIDJAG(t, d.trade(d.proves("front"), sign(t, "idp.ES256", d.idToken("front")), nil)).Text,
+		"a status list":         d.send(t, get(server.StatusListPath)).body,
+		"an access token":       d.issue(d.ours()),
+		"and a proof of a key":  d.proofBy("front.ES256").text(),
+	} {
+		misused := map[string]request{
+			"as an assertion":           jwtBearer(text),
+			"as an assertion, by phone": jwtBearer(text, clientID("phone")),
+			"as a client assertion":     clientCredentials(proof(text)),
+		}
+		for _, kind := range []string{oauth.TypeAccessToken, oauth.TypeJWT, oauth.TypeIDToken, idJAGTokenType} {
+			if name == "an access token" && kind == oauth.TypeAccessToken {
+				continue
+			}
+			misused["exchanged as "+kind] = d.swap("front", kind, text, resource(backAPI))
+			misused["acting as "+kind] = d.swap("agent", oauth.TypeAccessToken, d.issue(d.ours()), actedBy(kind, text))
+			misused["for an identity assertion, as "+kind] = d.trade(d.proves("front"), text, map[string]string{"subject_token_type": kind})
+		}
+		for use, r := range misused {
+			if got := d.send(t, r); got.status != 400 && got.status != 401 {
+				t.Errorf("%s %s: %d %s", name, use, got.status, got.body)
+			}
+		}
+		if name != "an access token" {
+			d.expectInactive(t, introspect(text, d.proves("front-api")), "typ is not at+jwt")
+		}
 	}
 }
