@@ -274,6 +274,7 @@ func (e explainTest) refusals(t *testing.T) []refused {
 		{"assertion_resource", idJAG(said{"resource": "api"}), "-client notes", "resource is neither an absolute URI"},
 		{"resource_claim", idJAG(said{"resource": "https://api.example.com"}), "-client notes -resource urn:ledger", "resource is not within the assertion's own resource"},
 		{"assertion_authorization_details", idJAG(said{"authorization_details": []any{said{"type": "chat"}}}), "-client notes", "this server knows no authorization_details"},
+		{"assertion_act", idJAG(said{"act": "agent"}), "-client notes", "its act claim is not one that can be carried on"},
 		{"assertion_cnf", idJAG(said{"cnf": said{"kid": "1"}}), "-client notes", "cnf asks for another proof"},
 		{"possession_certificate_missing", idJAG(said{"cnf": said{"x5t#S256": "1"}}), "-client notes", "the assertion is bound to a certificate"},
 
