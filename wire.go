@@ -46,7 +46,7 @@ func lazily(part func(*server.Server) http.Handler) func() http.Handler {
 func orExit() *deployed {
 	built, err := fromEnvironment()
 	if err != nil {
-		log().Error("the configuration is refused", "error", err.Error())
+		log().Error("the configuration is refused", "event", service.ConfigurationEvent, "decision", "refused", "error", err.Error())
 		os.Exit(1)
 	}
 	return built

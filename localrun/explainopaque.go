@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/seal"
@@ -20,13 +21,14 @@ func newSealingStandIn(issuer string) sealingStandIn {
 }
 
 // SealingKey implements seal.Keys.
-func (s sealingStandIn) SealingKey(context.Context) (seal.Key, error) {
-	return seal.ParseKey(s.material)
+func (s sealingStandIn) SealingKey(context.Context) (seal.Key, time.Time, error) {
+	key, err := seal.ParseKey(s.material)
+	return key, time.Time{}, err
 }
 
 // OpeningKeys implements seal.Keys.
 func (s sealingStandIn) OpeningKeys(ctx context.Context) ([]seal.Key, error) {
-	key, err := s.SealingKey(ctx)
+	key, _, err := s.SealingKey(ctx)
 	return []seal.Key{key}, err
 }
 

@@ -72,7 +72,7 @@ func (j *journal) nextDecision() {
 	for {
 		select {
 		case read := <-j.entries:
-			if read.Decision != "" {
+			if read.isAudit() {
 				return
 			}
 		case <-late:
@@ -87,7 +87,7 @@ type entry struct {
 	Severity string    `json:"severity"`
 	Message  string    `json:"message"`
 
-	Decision    string `json:"decision"` // granted or denied; empty: the entry is about something else
+	Decision    string `json:"decision"` // granted or denied; anything else: the entry is about no request
 	Subject     string `json:"sub"`
 	Client      string `json:"client_id"`
 	Claimed     string `json:"claimed_client_id"`
@@ -104,6 +104,9 @@ type entry struct {
 	Revoked     bool   `json:"revoked"`
 	WhyNot      string `json:"why_not"`
 }
+
+// isAudit reports whether the entry is what was decided about a request.
+func (e entry) isAudit() bool { return e.Decision == "granted" || e.Decision == "denied" }
 
 // String returns the entry as a line. What strangers have sent is in it, and must not steer the terminal.
 func (e entry) String() string {

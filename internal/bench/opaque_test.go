@@ -38,7 +38,7 @@ func BenchmarkOpening(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	sealer, err := tokens.Sealer(b.Context())
+	sealer, _, err := tokens.Sealer(b.Context())
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -76,7 +76,9 @@ func BenchmarkOpening(b *testing.B) {
 
 type oneKey struct{ key seal.Key }
 
-func (k oneKey) SealingKey(context.Context) (seal.Key, error)    { return k.key, nil }
+func (k oneKey) SealingKey(context.Context) (seal.Key, time.Time, error) {
+	return k.key, time.Time{}, nil
+}
 func (k oneKey) OpeningKeys(context.Context) ([]seal.Key, error) { return []seal.Key{k.key}, nil }
 
 // sealingKeys are the only version of every secret.

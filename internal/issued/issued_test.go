@@ -147,7 +147,9 @@ type sealing struct {
 	down error
 }
 
-func (s *sealing) SealingKey(context.Context) (seal.Key, error)    { return s.key, s.down }
+func (s *sealing) SealingKey(context.Context) (seal.Key, time.Time, error) {
+	return s.key, time.Time{}, s.down
+}
 func (s *sealing) OpeningKeys(context.Context) ([]seal.Key, error) { return []seal.Key{s.key}, s.down }
 
 // newSealing returns a bench whose verifier opens what was sealed with keys, and what seals with them.
@@ -183,7 +185,7 @@ func sealed(t *testing.T, by *seal.Tokens, c claims) string {
 
 func sealedText(t *testing.T, by *seal.Tokens, text string) string {
 	t.Helper()
-	sealer, err := by.Sealer(t.Context())
+	sealer, _, err := by.Sealer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

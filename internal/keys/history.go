@@ -94,7 +94,8 @@ func (r *reader[K]) key(version Version) (key K, usable bool) {
 	}
 	made, err := r.parse(version)
 	if err != nil {
-		r.log.Error("a version holds no usable "+r.kind+" key and is skipped", "version", version.ID, "error", err.Error())
+		r.log.Error("a version holds no usable "+r.kind+" key and is skipped",
+			"event", "key_version", "decision", "refused", "version", version.ID, "error", err.Error())
 		return key, false
 	}
 	return made, true

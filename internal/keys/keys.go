@@ -106,10 +106,7 @@ func newRing[K key](config Config, parse func(Version) (K, error)) (made ring[K]
 		Timeout:  loadTimeout,
 		Retry:    min(retryAfter, config.Timing.Refresh),
 		Now:      config.Now,
-		Failed: func(err error) {
-			config.Log.Error(config.kind()+" keys could not be loaded; the last good ones serve on while they are valid",
-				"error", err.Error(), "valid_seconds", config.Timing.valid().Seconds())
-		},
+		Failed:   refresh.LogTo(config.Log, config.kind()+"_keys"),
 	})
 	return made, err
 }
@@ -129,21 +126,21 @@ func (e *NotYetError) Error() string {
 	return "the only usable keys are too new for every verifier to know them; the first may sign at " + e.At.UTC().Format(time.RFC3339)
 }
 
-// current returns the key that signs or seals now. The error is that of loading, [ErrNoKey] or a [NotYetError].
-func (r *ring[K]) current(ctx context.Context) (K, error) {
-	var none K
+// current returns the key that signs or seals now, and when it was created. The error is that of loading, [ErrNoKey] or a
+// [NotYetError].
+func (r *ring[K]) current(ctx context.Context) (key K, created time.Time, err error) {
 	found, err := r.look(ctx)
 	if err != nil {
-		return none, err
+		return key, created, err
 	}
 	if len(found.members) == 0 {
-		return none, ErrNoKey
+		return key, created, ErrNoKey
 	}
 	index, may := signing(found.members, r.config.Now())
 	if !may {
-		return none, &NotYetError{found.members[0].signs}
+		return key, created, &NotYetError{found.members[0].signs}
 	}
-	return found.keys[index], nil
+	return found.keys[index], found.members[index].version.Created, nil
 }
 
 // look returns the history as it is known. Where that has no key it is not used for as long as one that has: a first
@@ -175,4 +172,12 @@ func NewRing(config Config) (*Ring, error) {
 }
 
 // SigningKey returns the key that signs now. The error is that of loading, [ErrNoKey] or a [NotYetError].
-func (r *Ring) SigningKey(ctx context.Context) (jose.SigningKey, error) { return r.current(ctx) }
+func (r *Ring) SigningKey(ctx context.Context) (jose.SigningKey, error) {
+	key, _, err := r.current(ctx)
+	return key, err
+}
+
+// Signing is SigningKey, and says when the key was created.
+func (r *Ring) Signing(ctx context.Context) (key jose.SigningKey, created time.Time, err error) {
+	return r.current(ctx)
+}

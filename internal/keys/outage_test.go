@@ -118,7 +118,7 @@ func TestShared_serves_the_last_good_secret_through_an_outage_of_a_day(t *testin
 		secret := shared(t, from, &log)
 		signs := func() {
 			t.Helper()
-			if key, err := secret.SigningKey(t.Context()); err != nil || key.ID() != "1" {
+			if key, _, err := secret.Signing(t.Context()); err != nil || key.ID() != "1" {
 				t.Errorf("%v, %v", key, err)
 			}
 		}
@@ -127,7 +127,7 @@ func TestShared_serves_the_last_good_secret_through_an_outage_of_a_day(t *testin
 		time.Sleep(24*time.Hour - 1)
 		signs()
 		time.Sleep(time.Nanosecond)
-		if key, err := secret.SigningKey(t.Context()); !errors.Is(err, errDown) || !key.IsZero() {
+		if key, _, err := secret.Signing(t.Context()); !errors.Is(err, errDown) || !key.IsZero() {
 			t.Errorf("after a day: %v, %v", key, err)
 		}
 		if text := log.String(); !strings.Contains(text, errDown.Error()) || strings.Contains(text, "aaaa") {

@@ -3,6 +3,7 @@ package keys
 import (
 	"context"
 	"errors"
+	"time"
 
 	"example.com/countersign/internal/seal"
 )
@@ -29,8 +30,11 @@ func NewSealing(config Config) (*Sealing, error) {
 // sealing parses a version of a ring that seals.
 func sealing(version Version) (seal.Key, error) { return seal.ParseKey(version.Payload) }
 
-// SealingKey returns the key that seals now. The error is that of loading, [ErrNoKey] or a [NotYetError].
-func (s *Sealing) SealingKey(ctx context.Context) (seal.Key, error) { return s.current(ctx) }
+// SealingKey returns the key that seals now, and when it was created. The error is that of loading, [ErrNoKey] or a
+// [NotYetError].
+func (s *Sealing) SealingKey(ctx context.Context) (key seal.Key, created time.Time, err error) {
+	return s.current(ctx)
+}
 
 // OpeningKeys returns the key of every enabled version, the oldest first: also those that seal nothing yet. None is an
 // answer: whoever disables all means it. The error is that of loading.

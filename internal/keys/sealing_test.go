@@ -64,9 +64,9 @@ func (s *sealers) expect(moment time.Duration, seals, open string) {
 	if wait := time.Until(s.epoch.Add(moment)); wait > 0 {
 		time.Sleep(wait)
 	}
-	_, _ = s.ring.SealingKey(s.t.Context())
+	_, _, _ = s.ring.SealingKey(s.t.Context())
 	synctest.Wait()
-	key, err := s.ring.SealingKey(s.t.Context())
+	key, _, err := s.ring.SealingKey(s.t.Context())
 	if err != nil {
 		s.t.Fatalf("at %v: %v", moment, err)
 	}
@@ -113,7 +113,7 @@ func TestW3_an_instance_that_serves_knows_every_key_that_seals_anywhere(t *testi
 		s.add(sealingVersion("1", s.epoch.Add(-day)))
 		s.expect(0, "1", "1")
 		cut := s.another()
-		if _, err := cut.SealingKey(t.Context()); err != nil {
+		if _, _, err := cut.SealingKey(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		s.add(sealingVersion("2", s.epoch.Add(time.Nanosecond)))
@@ -128,7 +128,7 @@ func TestW3_an_instance_that_serves_knows_every_key_that_seals_anywhere(t *testi
 				break
 			}
 		}
-		if _, err := cut.SealingKey(t.Context()); err == nil {
+		if _, _, err := cut.SealingKey(t.Context()); err == nil {
 			t.Error("it seals with a key that may have been disabled for as long")
 		}
 		s.fail(nil)
@@ -145,7 +145,7 @@ func TestW3_a_disabled_key_neither_seals_nor_opens(t *testing.T) {
 		s.expect(timing.Refresh, "1", "1")
 		s.set("1", keys.Destroyed)
 		time.Sleep(timing.Refresh)
-		if key, err := s.ring.SealingKey(t.Context()); !errors.Is(err, keys.ErrNoKey) || !key.IsZero() {
+		if key, _, err := s.ring.SealingKey(t.Context()); !errors.Is(err, keys.ErrNoKey) || !key.IsZero() {
 			t.Errorf("%v, %v", key, err)
 		}
 		if all, err := s.ring.OpeningKeys(t.Context()); err != nil || len(all) > 0 {
@@ -154,7 +154,7 @@ func TestW3_a_disabled_key_neither_seals_nor_opens(t *testing.T) {
 		s.add(sealingVersion("3", time.Now()))
 		time.Sleep(timing.Refresh)
 		var soon *keys.NotYetError
-		if key, err := s.ring.SealingKey(t.Context()); !errors.As(err, &soon) || !key.IsZero() {
+		if key, _, err := s.ring.SealingKey(t.Context()); !errors.As(err, &soon) || !key.IsZero() {
 			t.Errorf("%v, %v", key, err)
 		}
 	})

@@ -25,7 +25,13 @@ type SharedConfig struct {
 type Shared struct {
 	algorithm jose.Algorithm
 	source    Source
-	key       *refresh.Value[jose.SigningKey]
+	key       *refresh.Value[sharedKey]
+}
+
+// sharedKey is the newest enabled version; zero: there is none.
+type sharedKey struct {
+	key     jose.SigningKey
+	created time.Time
 }
 
 // sharedStale is how long the last good secret serves while its source is down. No JWK Set has to agree with it.
@@ -38,7 +44,7 @@ func NewShared(config SharedConfig) (*Shared, error) {
 	}
 	shared := &Shared{algorithm: config.Algorithm, source: config.Source}
 	var err error
-	shared.key, err = refresh.New(refresh.Config[jose.SigningKey]{
+	shared.key, err = refresh.New(refresh.Config[sharedKey]{
 		Load:     shared.load,
 		Fresh:    time.Minute,
 		Stale:    sharedStale,
@@ -46,36 +52,34 @@ func NewShared(config SharedConfig) (*Shared, error) {
 		Timeout:  loadTimeout,
 		Retry:    retryAfter,
 		Now:      config.Now,
-		Failed: func(err error) {
-			config.Log.Error("a shared secret could not be loaded; the last good one serves on", "error", err.Error())
-		},
+		Failed:   refresh.LogTo(config.Log, "shared_secret"),
 	})
 	return shared, err
 }
 
-// SigningKey returns the key that signs now.
-func (s *Shared) SigningKey(ctx context.Context) (jose.SigningKey, error) {
-	key, err := s.key.Get(ctx)
-	if err == nil && key.IsZero() {
+// Signing returns the key that signs now, and when its version was created.
+func (s *Shared) Signing(ctx context.Context) (key jose.SigningKey, created time.Time, err error) {
+	newest, err := s.key.Get(ctx)
+	if err == nil && newest.key.IsZero() {
 		err = ErrNoKey
 	}
-	return key, err
+	return newest.key, newest.created, err
 }
 
-func (s *Shared) load(ctx context.Context) (jose.SigningKey, error) {
+func (s *Shared) load(ctx context.Context) (sharedKey, error) {
 	versions, err := s.source.Versions(ctx)
 	if err != nil {
-		return jose.SigningKey{}, err
+		return sharedKey{}, err
 	}
 	versions = slices.DeleteFunc(slices.Clone(versions), func(v Version) bool { return v.State != Enabled })
 	if len(versions) == 0 {
 		// No error: whoever disables every version means it, and the last good one must not sign on.
-		return jose.SigningKey{}, nil
+		return sharedKey{}, nil
 	}
 	newest := slices.MaxFunc(versions, older)
 	key, err := jose.NewSharedSecretSigningKey(newest.Payload, s.algorithm, newest.ID)
 	if err != nil {
-		return jose.SigningKey{}, fmt.Errorf("version %s: %w", newest.ID, err)
+		return sharedKey{}, fmt.Errorf("version %s: %w", newest.ID, err)
 	}
-	return key, nil
+	return sharedKey{key, newest.Created}, nil
 }

@@ -97,7 +97,7 @@ func TestW2_the_newest_enabled_version_of_a_shared_secret_signs(t *testing.T) {
 		signs := func(id string) {
 			t.Helper()
 			time.Sleep(time.Minute)
-			key, err := secret.SigningKey(t.Context())
+			key, _, err := secret.Signing(t.Context())
 			if err != nil || key.ID() != id || key.Algorithm() != jose.HS256 {
 				t.Errorf("%v, %v; want %s", key, err, id)
 			}
@@ -121,7 +121,7 @@ func TestW2_the_newest_enabled_version_of_a_shared_secret_signs(t *testing.T) {
 			from.set(id, keys.Disabled)
 		}
 		time.Sleep(time.Minute)
-		if key, err := secret.SigningKey(t.Context()); !errors.Is(err, keys.ErrNoKey) || !key.IsZero() {
+		if key, _, err := secret.Signing(t.Context()); !errors.Is(err, keys.ErrNoKey) || !key.IsZero() {
 			t.Errorf("all are disabled: %v, %v", key, err)
 		}
 	})
@@ -132,7 +132,7 @@ func TestW2_of_versions_of_one_age_every_instance_takes_the_same(t *testing.T) {
 		now := time.Now()
 		one, two := secretVersion("1", strings.Repeat("a", 32), now), secretVersion("2", strings.Repeat("b", 32), now)
 		for _, versions := range [][]keys.Version{{one, two}, {two, one}} {
-			key, err := shared(t, &history{versions: versions}, &bytes.Buffer{}).SigningKey(t.Context())
+			key, _, err := shared(t, &history{versions: versions}, &bytes.Buffer{}).Signing(t.Context())
 			if err != nil || key.ID() != "2" {
 				t.Errorf("%v, %v", key, err)
 			}
@@ -160,7 +160,7 @@ func TestNewShared_refuses_what_is_no_configuration(t *testing.T) {
 func TestShared_without_its_source_says_so(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		errDown := errors.New("Secret Manager is down")
-		key, err := shared(t, &history{down: errDown}, &bytes.Buffer{}).SigningKey(context.Background())
+		key, _, err := shared(t, &history{down: errDown}, &bytes.Buffer{}).Signing(context.Background())
 		if !errors.Is(err, errDown) || !key.IsZero() {
 			t.Errorf("%v, %v", key, err)
 		}

@@ -233,7 +233,7 @@ func (s *stages) swapPolicies(t testing.TB, x swapped) *policy.Policies {
 func (s *stages) issue(t testing.TB, decision policy.Decision) (claims, error) {
 	t.Helper()
 	tokens, err := token.New(token.Config{
-		Issuer: server, Now: func() time.Time { return epoch }, Keys: func(context.Context) (token.Signer, error) { return s.own, nil },
+		Issuer: server, Now: func() time.Time { return epoch }, Keys: func(context.Context) (token.Signer, time.Time, error) { return s.own, epoch, nil },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -80,9 +80,9 @@ func TestFailed_hears_of_failures_once_a_minute_and_of_nothing_else(t *testing.T
 		began := time.Now()
 		from := &source{down: errDown}
 		value := follow(t, from, func(c *refresh.Config[int]) {
-			c.Failed = func(err error) {
-				if !errors.Is(err, errDown) {
-					t.Error(err)
+			c.Failed = func(failed refresh.Failure) {
+				if !errors.Is(failed.Err, errDown) || failed.Serving || failed.Age != 0 || failed.Left != 0 {
+					t.Error(failed)
 				}
 				heard = append(heard, time.Since(began))
 			}

@@ -44,7 +44,7 @@ type Config[T any] struct {
 	Now func() time.Time
 	// Failed is told of loads that fail, once a minute at most: an outage must not drown the log that explains it. Nil:
 	// nobody is.
-	Failed func(error)
+	Failed func(Failure)
 }
 
 // Value is one such value. It is safe for concurrent use.
@@ -207,7 +207,7 @@ func (v *Value[T]) load(seen *loaded[T]) <-chan singleflight.Result {
 		v.failure.Store(&failure{err, began, ended})
 		if v.config.Failed != nil && !within(ended, v.told, tellEvery) {
 			v.told = ended
-			v.config.Failed(err)
+			v.config.Failed(v.consequence(err, ended))
 		}
 		return began, nil
 	})

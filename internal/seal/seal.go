@@ -22,6 +22,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Prefix is how every sealed token begins. Another form of them has to have another prefix.
@@ -35,8 +36,8 @@ const maxLength = 16 << 10
 
 // Keys are those of the service that seals.
 type Keys interface {
-	// SealingKey returns the key that seals now. The error says that there is none to be had.
-	SealingKey(ctx context.Context) (Key, error)
+	// SealingKey returns the key that seals now, and when it was created. The error says that there is none to be had.
+	SealingKey(ctx context.Context) (key Key, created time.Time, err error)
 	// OpeningKeys returns every key that may have sealed a token that counts. None: none may. The error says that they
 	// could not be had.
 	OpeningKeys(ctx context.Context) ([]Key, error)
@@ -62,14 +63,17 @@ type Sealer struct {
 	issuer string
 }
 
-// Sealer returns what seals now. The error says that there is no key to be had.
-func (t *Tokens) Sealer(ctx context.Context) (Sealer, error) {
-	key, err := t.keys.SealingKey(ctx)
+// Sealer returns what seals now, and when its key was created. The error says that there is no key to be had.
+func (t *Tokens) Sealer(ctx context.Context) (sealer Sealer, created time.Time, err error) {
+	key, created, err := t.keys.SealingKey(ctx)
 	if err != nil {
-		return Sealer{}, err
+		return Sealer{}, time.Time{}, err
 	}
-	return Sealer{key, t.issuer}, nil
+	return Sealer{key, t.issuer}, created, nil
 }
+
+// ID returns the name of the key.
+func (s Sealer) ID() string { return s.key.ID() }
 
 // The ways in which claims are not sealed.
 var (

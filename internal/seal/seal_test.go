@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/countersign/internal/seal"
 )
@@ -28,12 +29,15 @@ type ring struct {
 	asked int
 }
 
-func (r *ring) SealingKey(context.Context) (seal.Key, error) {
+func (r *ring) SealingKey(context.Context) (seal.Key, time.Time, error) {
 	if r.down != nil {
-		return seal.Key{}, r.down
+		return seal.Key{}, time.Time{}, r.down
 	}
-	return r.keys[0], nil
+	return r.keys[0], made, nil
 }
+
+// made is when every key of a ring was created.
+var made = time.Unix(1772366400, 0)
 
 func (r *ring) OpeningKeys(context.Context) ([]seal.Key, error) {
 	r.asked++
@@ -70,9 +74,9 @@ func tokens(t testing.TB, issuer string, letters ...string) (*seal.Tokens, *ring
 
 func sealed(t testing.TB, by *seal.Tokens) string {
 	t.Helper()
-	sealer, err := by.Sealer(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	sealer, created, err := by.Sealer(t.Context())
+	if err != nil || !created.Equal(made) || sealer.ID() == "" {
+		t.Fatal(sealer.ID(), created, err)
 	}
 	text, err := sealer.Sign(seal.Type, []byte(claims))
 	if err != nil {
@@ -233,8 +237,8 @@ func TestW3_without_keys_nothing_is_sealed_and_nothing_decided(t *testing.T) {
 	by, keys := tokens(t, issuer, "a")
 	text := sealed(t, by)
 	keys.down = errors.New("down")
-	sealer, err := by.Sealer(t.Context())
-	if !errors.Is(err, keys.down) {
+	sealer, created, err := by.Sealer(t.Context())
+	if !errors.Is(err, keys.down) || !created.IsZero() {
 		t.Error(err)
 	}
 	if text, err := sealer.Sign(seal.Type, []byte(claims)); err == nil || text != "" {
@@ -250,7 +254,7 @@ func TestW3_without_keys_nothing_is_sealed_and_nothing_decided(t *testing.T) {
 
 func TestW3_only_access_tokens_are_sealed(t *testing.T) {
 	by, _ := tokens(t, issuer, "a")
-	sealer, err := by.Sealer(t.Context())
+	sealer, _, err := by.Sealer(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}

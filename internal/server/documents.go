@@ -83,7 +83,7 @@ func (s *Server) describe(w http.ResponseWriter, r *http.Request) { respondDocum
 func (s *Server) jwks(w http.ResponseWriter, r *http.Request) {
 	set, err := s.config.Keys.Document(r.Context())
 	if err != nil {
-		s.config.Log.ErrorContext(r.Context(), "the JWK Set cannot be served", "error", err.Error())
+		s.config.Log.ErrorContext(r.Context(), "the JWK Set cannot be served", "event", "jwks", "error", err.Error())
 		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err), "")
 		return
 	}
@@ -132,7 +132,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if err := s.Ready(r.Context()); err != nil {
-		s.config.Log.ErrorContext(r.Context(), "not ready", "error", err.Error())
+		s.config.Log.ErrorContext(r.Context(), "not ready", "event", "readiness", "error", err.Error())
 		respondError(w, r, oauth.Unavailable("signing_key_unavailable", err), "")
 		return
 	}

@@ -20,7 +20,7 @@ func Follow(log *slog.Logger, version string, current func(context.Context) (htt
 			respondHealth(w, r, version)
 		default:
 			id := newTraceID()
-			log.ErrorContext(r.Context(), "there is no configuration to serve", "error", err.Error(), "trace_id", id)
+			log.ErrorContext(r.Context(), "there is no configuration to serve", "event", "unavailable", "error", err.Error(), "trace_id", id)
 			respondError(w, r, oauth.Unavailable("configuration_unavailable", err), id)
 		}
 	})

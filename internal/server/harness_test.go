@@ -171,7 +171,10 @@ func decisions(t testing.TB, log string) (events []map[string]any) {
 		if err := json.Unmarshal([]byte(line), &entry); err != nil {
 			t.Fatalf("%v: %s", err, line)
 		}
-		if entry["event"] != nil {
+		if entry["event"] == nil {
+			t.Errorf("a line says not what it is about: %s", line)
+		}
+		if entry["decision"] == "granted" || entry["decision"] == "denied" {
 			events = append(events, entry)
 		}
 	}
@@ -181,12 +184,27 @@ func decisions(t testing.TB, log string) (events []map[string]any) {
 func (l *logbook) lastDecision(t testing.TB) map[string]any {
 	t.Helper()
 	log := l.String()
-	at := strings.LastIndex(log, `"event":"`)
+	at := max(strings.LastIndex(log, `"decision":"granted"`), strings.LastIndex(log, `"decision":"denied"`))
 	if at < 0 {
 		t.Fatal("no decision was logged")
 	}
 	events := decisions(t, log[strings.LastIndex(log[:at], "\n")+1:])
 	return events[len(events)-1]
+}
+
+// lastFailure returns the last line about a load of this kind that failed.
+func (l *logbook) lastFailure(t testing.TB, what string) (entry map[string]any) {
+	t.Helper()
+	log := l.String()
+	at := strings.LastIndex(log, `"event":"load_failed","what":"`+what+`"`)
+	if at < 0 {
+		t.Fatalf("the log has nothing about %s:\n%s", what, log)
+	}
+	line, _, _ := strings.Cut(log[strings.LastIndex(log[:at], "\n")+1:], "\n")
+	if err := json.Unmarshal([]byte(line), &entry); err != nil {
+		t.Fatalf("%v: %s", err, line)
+	}
+	return entry
 }
 
 // remember takes note of what must never be in the log.
@@ -200,6 +218,7 @@ func (d *deployment) remember(secrets ...string) {
 func (d *deployment) expectNothingSecretInTheLog() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	_ = decisions(d.t, d.log.String()) // Every line is JSON, and says what it is about.
 	if leak := leaked(d.log.String(), d.told); leak != "" {
 		d.t.Errorf("something secret is in the log: %.400s", leak)
 	}

@@ -63,9 +63,11 @@ func (s *Server) audit(r *http.Request, x *exchange, status int, err error) {
 	} else {
 		add("decision", "granted")
 		add("jti", x.token.ID)
+		add("kid", x.token.KeyID)
 		add("cnf_jkt", x.token.Confirmation.JWKThumbprint)
 		add("cnf_x5t_s256", x.token.Confirmation.CertificateThumbprint)
-		attributes = append(attributes, slog.Int64("expires_in", x.token.ExpiresIn))
+		attributes = append(attributes,
+			slog.Int64("expires_in", x.token.ExpiresIn), slog.Int64("key_age", int64(x.token.KeyAge.Seconds())))
 	}
 	attributes = append(attributes, shadows(policy.Shadows(x.decision, err))...)
 	add("logging.googleapis.com/trace", s.cloudTrace(r))

@@ -181,7 +181,7 @@ func assemble(t *testing.T, remembers func(*clock) replay.Store) *deployment {
 	set, err := keys.NewSet(d.clock.now, ring)
 	d.must(err)
 	tokens, err := token.New(token.Config{
-		Issuer: us, Now: d.clock.now, Keys: func(ctx context.Context) (token.Signer, error) { return ring.SigningKey(ctx) },
+		Issuer: us, Now: d.clock.now, Keys: func(ctx context.Context) (token.Signer, time.Time, error) { return ring.Signing(ctx) },
 	})
 	d.must(err)
 	built, err := server.New(server.Config{

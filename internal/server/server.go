@@ -166,7 +166,7 @@ func (s *Server) recovering(handle http.HandlerFunc) http.Handler {
 		defer func() {
 			if value := recover(); value != nil {
 				id := newTraceID()
-				s.config.Log.ErrorContext(r.Context(), "panic", "kind", fmt.Sprintf("%T", value), "trace_id", id, "stack", string(debug.Stack()))
+				s.config.Log.ErrorContext(r.Context(), "panic", "event", "panic", "kind", fmt.Sprintf("%T", value), "trace_id", id, "stack", string(debug.Stack()))
 				respondError(w, r, &oauth.Error{Code: oauth.ServerError, Description: "this server has a defect; its log says more"}, id)
 			}
 		}()

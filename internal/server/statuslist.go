@@ -22,7 +22,7 @@ func (s *Server) statusList(w http.ResponseWriter, r *http.Request) {
 	}
 	list, err := s.config.StatusList.Document(r.Context())
 	if err != nil {
-		s.config.Log.ErrorContext(r.Context(), "the status list cannot be served", "error", err.Error())
+		s.config.Log.ErrorContext(r.Context(), "the status list cannot be served", "event", "status_list", "error", err.Error())
 		respondError(w, r, oauth.Unavailable("status_list_unavailable", err), "")
 		return
 	}

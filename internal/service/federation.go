@@ -80,9 +80,7 @@ func (b *builder) followAnchors(f *federated) (err error) {
 	f.keys, err = refresh.New(refresh.Config[*federation.Keys]{
 		Load: f.load, Now: b.Now,
 		Fresh: fresh, Stale: anchorsStale, Patience: time.Second, Timeout: 5 * time.Second, Retry: 2 * time.Second,
-		Failed: func(err error) {
-			b.Log.Error("the keys of a trust anchor could not be loaded; the last good ones serve on", "entity", f.config.Entity, "error", err.Error())
-		},
+		Failed: refresh.LogTo(b.Log.With("source", f.config.Entity), "trust_anchor"),
 	})
 	return err
 }

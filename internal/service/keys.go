@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/client"
@@ -12,6 +13,7 @@ import (
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
 	"example.com/countersign/internal/oauth"
+	"example.com/countersign/internal/refresh"
 	"example.com/countersign/internal/trust"
 )
 
@@ -69,11 +71,9 @@ func (b *builder) loaded(at config.Position, key partKey, load func(trust.Secret
 func (b *builder) load(key partKey, load func(trust.Secret) loadKeys) (trust.Loaded, error) {
 	return keep(b, key, func() (trust.Loaded, error) {
 		return trust.NewLoaded(trust.LoadedConfig{
-			Load: load(enabled(b.Secrets(key.place))),
-			Now:  b.Now,
-			Failed: func(err error) {
-				b.Log.Error("keys could not be loaded; the last good ones serve on", "secret", key.place, "error", err.Error())
-			},
+			Load:   load(enabled(b.Secrets(key.place))),
+			Now:    b.Now,
+			Failed: refresh.LogTo(b.Log.With("source", key.place), strings.ReplaceAll(key.kind, " ", "_")),
 		})
 	})
 }

@@ -56,9 +56,7 @@ func Follow(name, snapshot string, surroundings Surroundings) (*Follower, error)
 	f.current, err = refresh.New(refresh.Config[*Service]{
 		Load: f.load, Now: surroundings.Now,
 		Fresh: configurationFresh, Stale: configurationStale, Patience: time.Second, Timeout: configurationLoad, Retry: 2 * time.Second,
-		Failed: func(err error) {
-			surroundings.Log.Error("the configuration could not be loaded; the last good one serves on", "secret", name, "error", err.Error())
-		},
+		Failed: refresh.LogTo(surroundings.Log.With("source", name), "configuration"),
 	})
 	return f, err
 }
@@ -115,7 +113,7 @@ func (f *Follower) readSnapshot(ctx context.Context) {
 		}
 	}
 	if err != nil {
-		f.surroundings.Log.Warn("the snapshot of keys cannot be used", "error", err.Error())
+		f.surroundings.Log.Warn("the snapshot of keys cannot be used", "event", "snapshot", "error", err.Error())
 	}
 }
 
@@ -137,23 +135,26 @@ func (f *Follower) build(ctx context.Context, version keys.Version) (*Service, b
 	}
 	surroundings := f.surroundings
 	surroundings.Before = f.last
-	log := f.surroundings.Log.With("secret", f.name, "version", version.ID)
+	log := f.surroundings.Log.With("source", f.name, "version", version.ID)
 	built, configuration, faults := Load("version "+version.ID, version.Payload, surroundings)
 	if len(faults) > 0 {
-		log.Error("a configuration has faults and is passed over", "error", faults.Error())
+		log.Error("a configuration has faults and is passed over", "event", ConfigurationEvent, "decision", "refused", "error", faults.Error())
 		return nil, false, nil
 	}
 	Warn(log, configuration)
 	if err := f.takeOver(ctx, built); err != nil {
 		return nil, false, fmt.Errorf("version %s is good, and its keys cannot be had: %w", version.ID, err)
 	}
-	log.Info("a configuration takes effect")
+	log.Info("a configuration takes effect", "event", ConfigurationEvent, "decision", "accepted")
 	return built, true, nil
 }
+
+// ConfigurationEvent is what log lines about a configuration are.
+const ConfigurationEvent = "configuration"
 
 // Warn tells log of what a configuration allows that is dangerous.
 func Warn(log *slog.Logger, configuration *config.Config) {
 	for _, warning := range configuration.Warnings {
-		log.Warn("the configuration has a dangerous choice", "warning", warning.Error())
+		log.Warn("the configuration has a dangerous choice", "event", ConfigurationEvent, "warning", warning.Error())
 	}
 }

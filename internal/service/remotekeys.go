@@ -14,6 +14,7 @@ import (
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/config"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/refresh"
 	"example.com/countersign/internal/trust"
 )
 
@@ -36,10 +37,8 @@ func (b *builder) remote(configured config.Keys, of string) assertion.Keys {
 		}
 		log := b.Log.With("source", place)
 		wanted.Fetcher, wanted.Roots, wanted.Bearer = b.fetcher, roots, b.bearer(configured.Fetching)
-		wanted.Failed = func(err error) {
-			log.Error("keys could not be fetched; the last good ones serve on", "error", err.Error())
-		}
-		wanted.Warn = func(of string) { log.Warn("fetched keys", "warning", of) }
+		wanted.Failed = refresh.LogTo(log, "fetched_keys")
+		wanted.Warn = func(of string) { log.Warn("fetched keys", "event", "fetched_keys", "warning", of) }
 		if configured.Fetching.PrivateNetwork {
 			wanted.Networks = trust.PrivateNetworks()
 		}

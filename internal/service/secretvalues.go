@@ -38,14 +38,10 @@ func (s secretValues) Texts(ctx context.Context) ([]string, error) {
 // secretValues returns the values of a secret that nobody has read yet.
 func (b *builder) secretValues(name string) (secretValues, error) {
 	return keep(b, partKey{kind: "secret values", place: name}, func() (secretValues, error) {
-		log := b.Log.With("secret", name)
 		value, err := refresh.New(refresh.Config[[][]byte]{
 			Load:  payloads(b.Secrets(name)),
 			Fresh: time.Minute, Stale: 24 * time.Hour, Patience: time.Second, Timeout: 5 * time.Second, Retry: 2 * time.Second,
-			Now: b.Now,
-			Failed: func(err error) {
-				log.Error("a secret could not be loaded; the last good one serves on", "error", err.Error())
-			},
+			Now: b.Now, Failed: refresh.LogTo(b.Log.With("source", name), "secret"),
 		})
 		return secretValues{value}, err
 	})

@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -74,13 +75,6 @@ func (b *builder) ring(configured config.KeyRing) (*keys.Ring, error) {
 // RingConfig returns what a ring of the configuration is made of, for the service and for those who rotate it: they
 // must go by one clock.
 func (s Surroundings) RingConfig(configuration *config.Config, ring config.KeyRing, source keys.Source) keys.Config {
-	log := s.Log
-	switch {
-	case ring.Secret != "":
-		log = log.With("secret", ring.Secret)
-	case ring.KMS != "":
-		log = log.With("kms", ring.KMS)
-	}
 	wanted := keys.Config{
 		Source:  source,
 		Sealing: ring.Algorithm == config.SealingAlgorithm,
@@ -91,7 +85,7 @@ func (s Surroundings) RingConfig(configuration *config.Config, ring config.KeyRi
 			Skew:          configuration.ClockSkew,
 		},
 		Now: s.Now,
-		Log: log,
+		Log: s.Log.With("source", cmp.Or(ring.Secret, ring.KMS, ring.Directory)),
 	}
 	if !wanted.Sealing {
 		wanted.Algorithm = jose.Algorithm(ring.Algorithm)
@@ -156,11 +150,11 @@ func (b *builder) tokens(own *ownKeys) (*token.Issuer, error) {
 }
 
 func signer(ring *keys.Ring) token.Keys {
-	return func(ctx context.Context) (token.Signer, error) { return ring.SigningKey(ctx) }
+	return func(ctx context.Context) (token.Signer, time.Time, error) { return ring.Signing(ctx) }
 }
 
 func sealer(opaque *seal.Tokens) token.Keys {
-	return func(ctx context.Context) (token.Signer, error) { return opaque.Sealer(ctx) }
+	return func(ctx context.Context) (token.Signer, time.Time, error) { return opaque.Sealer(ctx) }
 }
 
 // sharedSecret builds what signs for a resource that wants shared-secret tokens (protocol W2).
@@ -171,11 +165,11 @@ func (b *builder) sharedSecret(wanted config.ResourceAccessToken) (token.Keys, e
 			Source:    b.Secrets(wanted.SharedSecret),
 			Algorithm: jose.Algorithm(wanted.Algorithm),
 			Now:       b.Now,
-			Log:       b.Log.With("secret", wanted.SharedSecret),
+			Log:       b.Log.With("source", wanted.SharedSecret),
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) (token.Signer, error) { return secret.SigningKey(ctx) }, nil
+	return func(ctx context.Context) (token.Signer, time.Time, error) { return secret.Signing(ctx) }, nil
 }

@@ -19,7 +19,7 @@ func (b *builder) stopList() (*stoplist.Following, error) {
 	}
 	return keep(b, partKey{kind: "stop list", place: secret}, func() (*stoplist.Following, error) {
 		return stoplist.Follow(stoplist.Config{
-			Source: b.Secrets(secret), Read: readStops, Now: b.Now, Log: b.Log.With("secret", secret),
+			Source: b.Secrets(secret), Read: readStops, Now: b.Now, Log: b.Log.With("source", secret),
 		})
 	})
 }

@@ -53,10 +53,8 @@ func Follow(config Config) (*Following, error) {
 			return found.Value, err
 		},
 		Fresh: Bound, Stale: stale, Patience: patience, Timeout: timeout, Retry: retry,
-		Now: config.Now,
-		Failed: func(err error) {
-			config.Log.Error("the stop list could not be loaded; the last good one counts on", "error", err.Error())
-		},
+		Now:    config.Now,
+		Failed: refresh.LogTo(config.Log, "stop_list"),
 	})
 	if err != nil {
 		return nil, err
@@ -66,13 +64,13 @@ func Follow(config Config) (*Following, error) {
 
 // build reads a version; false: it has faults.
 func (c Config) build(_ context.Context, version keys.Version) (List, bool, error) {
-	log := c.Log.With("version", version.ID)
+	log := c.Log.With("event", "stop_list", "version", version.ID)
 	entries, err := c.Read("version "+version.ID, version.Payload)
 	if err != nil {
-		log.Error("a stop list has faults and is passed over", "error", err.Error())
+		log.Error("a stop list has faults and is passed over", "decision", "refused", "error", err.Error())
 		return List{}, false, nil
 	}
-	log.Info("a stop list takes effect", "entries", len(entries))
+	log.Info("a stop list takes effect", "decision", "accepted", "entries", len(entries))
 	return New(entries), true, nil
 }
 

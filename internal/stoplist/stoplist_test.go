@@ -152,7 +152,7 @@ func TestAListIsFollowed(t *testing.T) {
 	}
 	f.now = f.now.Add(stoplist.Bound)
 	f.stops(t, "all disabled: nobody means that", "bob", "yes")
-	if !strings.Contains(f.log.String(), "the last good one counts on") {
+	if !strings.Contains(f.log.String(), "serving=last_good") {
 		t.Errorf("nobody is told: %s", f.log)
 	}
 }

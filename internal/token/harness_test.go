@@ -157,9 +157,9 @@ type keyring struct {
 	asked int
 }
 
-func (k *keyring) get(context.Context) (token.Signer, error) {
+func (k *keyring) get(context.Context) (token.Signer, time.Time, error) {
 	k.asked++
-	return k.key, k.down
+	return k.key, time.Time{}, k.down
 }
 
 // bench is an issuer of tokens with its keys: own ones, and those of the two APIs that want a shared secret.

@@ -80,6 +80,7 @@ func TestT7_without_its_key_a_token_cannot_be_had_for_now(t *testing.T) {
 type broken struct{ cause error }
 
 func (b broken) Sign(string, []byte) (string, error) { return "eyJ.half.token", b.cause }
+func (b broken) ID() string                          { return "broken" }
 
 func TestT7_a_key_that_does_not_sign_makes_no_token(t *testing.T) {
 	b := newBench(t)
@@ -107,8 +108,8 @@ func TestKeys_that_return_neither_key_nor_error_make_no_token(t *testing.T) {
 func TestKeys_are_asked_in_the_requests_context(t *testing.T) {
 	b := newBench(t)
 	type mark struct{}
-	issuer, err := token.New(token.Config{Issuer: server, Now: func() time.Time { return epoch }, Keys: func(ctx context.Context) (token.Signer, error) {
-		return b.own.key, ctx.Value(mark{}).(error)
+	issuer, err := token.New(token.Config{Issuer: server, Now: func() time.Time { return epoch }, Keys: func(ctx context.Context) (token.Signer, time.Time, error) {
+		return b.own.key, time.Time{}, ctx.Value(mark{}).(error)
 	}})
 	must(t, err)
 	errMark := errors.New("seen")

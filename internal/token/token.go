@@ -31,10 +31,12 @@ const Type = "at+jwt"
 type Signer interface {
 	// Sign returns the compact JWS of claims with this typ, or the opaque token that stands for it.
 	Sign(typ string, claims []byte) (string, error)
+	// ID returns the kid, by which logs name the key.
+	ID() string
 }
 
-// Keys returns the key that signs now. The error says that there is none to be had.
-type Keys func(ctx context.Context) (Signer, error)
+// Keys returns the key that signs now, and when it was created. The error says that there is none to be had.
+type Keys func(ctx context.Context) (signer Signer, created time.Time, err error)
 
 // Config is what tokens are made with.
 type Config struct {
@@ -76,11 +78,11 @@ func New(config Config) (*Issuer, error) {
 
 // Ready returns an error unless every token that can be asked for could be signed now.
 func (i *Issuer) Ready(ctx context.Context) error {
-	if _, err := i.config.Keys(ctx); err != nil {
+	if _, _, err := i.config.Keys(ctx); err != nil {
 		return fmt.Errorf("signing keys: %w", err)
 	}
 	for resource, keys := range i.config.ResourceKeys {
-		if _, err := keys.Keys(ctx); err != nil {
+		if _, _, err := keys.Keys(ctx); err != nil {
 			return fmt.Errorf("keys of %s: %w", resource, err)
 		}
 	}
@@ -90,6 +92,7 @@ func (i *Issuer) Ready(ctx context.Context) error {
 // Draft is a token that lacks only its signature. Only [Issuer.Draft] makes one.
 type Draft struct {
 	signer Signer
+	keyAge time.Duration
 	typ    string
 	claims claims
 	extra  map[string]any
@@ -138,7 +141,7 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 	if err != nil {
 		return Draft{}, err
 	}
-	signer, err := keys.Keys(ctx)
+	signer, created, err := keys.Keys(ctx)
 	if err != nil {
 		return Draft{}, oauth.Unavailable("signing_key_unavailable", err)
 	}
@@ -151,7 +154,7 @@ func (i *Issuer) Draft(ctx context.Context, decision policy.Decision) (Draft, er
 		}
 		expires = limit
 	}
-	return Draft{signer: signer, typ: typ, extra: decision.Claims(), scope: decision.Scope(), claims: claims{
+	return Draft{signer: signer, keyAge: now.Sub(created), typ: typ, extra: decision.Claims(), scope: decision.Scope(), claims: claims{
 		Issuer:    i.config.Issuer,
 		Subject:   decision.Subject(),
 		Audience:  audience(decision.Audience()),
@@ -235,6 +238,9 @@ type AccessToken struct {
 	ID        string // jti, by which logs name it
 	ExpiresAt int64  // seconds since 1970
 
+	KeyID  string        // kid
+	KeyAge time.Duration // since the key was created
+
 	Confirmation oauth.Confirmation // to what it is bound; its TokenType is that of the token
 }
 
@@ -257,6 +263,9 @@ func (d Draft) Sign() (AccessToken, error) {
 		ExpiresIn: d.claims.ExpiresAt - d.claims.IssuedAt,
 		ID:        d.claims.ID,
 		ExpiresAt: d.claims.ExpiresAt,
+
+		KeyID:  d.signer.ID(),
+		KeyAge: d.keyAge,
 
 		Confirmation: d.claims.Confirmation,
 	}, nil

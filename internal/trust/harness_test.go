@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/refresh"
 	"example.com/countersign/internal/trust"
 )
 
@@ -50,7 +51,7 @@ func (v *vault) secret(ctx context.Context) ([]trust.SecretVersion, error) {
 	return v.versions, v.down
 }
 
-func (v *vault) failed(err error) { v.heard = append(v.heard, err) }
+func (v *vault) failed(failure refresh.Failure) { v.heard = append(v.heard, failure.Err) }
 
 // holds replaces the versions. The first is the oldest, and they are numbered from 1.
 func (v *vault) holds(payloads ...[]byte) {

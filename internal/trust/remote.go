@@ -17,11 +17,11 @@ import (
 // RemoteConfig says where one party publishes its keys. Fetcher and one of JWKSURI and Issuer are required.
 type RemoteConfig struct {
 	Fetcher *Fetcher
-	JWKSURI string         // where the JWK Set is
-	Issuer  string         // whose metadata say where it is (protocol F3)
-	RSA     jose.Algorithm // of RSA keys that name none; empty: such keys are not used
-	Failed  func(error)    // told of fetches that failed, once a minute at most; nil: nobody is
-	Warn    func(string)   // told of what is wrong with what was fetched, when that changes; nil: nobody is
+	JWKSURI string                // where the JWK Set is
+	Issuer  string                // whose metadata say where it is (protocol F3)
+	RSA     jose.Algorithm        // of RSA keys that name none; empty: such keys are not used
+	Failed  func(refresh.Failure) // told of fetches that failed, once a minute at most; nil: nobody is
+	Warn    func(string)          // told of what is wrong with what was fetched, when that changes; nil: nobody is
 
 	// Roots are the authorities by one of which the server's certificate has to be, as for an API server of Kubernetes.
 	// Nil: those of the machine.
@@ -181,9 +181,9 @@ var errNotNewer = errors.New("the key is unknown, and looking for newer ones fai
 // errDiscovery says that the metadata could not be had, which Failed is told of where they are fetched.
 var errDiscovery = errors.New("the issuer's metadata cannot be had")
 
-func (r *Remote) failed(err error) {
-	if r.config.Failed != nil && !errors.Is(err, errDiscovery) {
-		r.config.Failed(err)
+func (r *Remote) failed(failure refresh.Failure) {
+	if r.config.Failed != nil && !errors.Is(failure.Err, errDiscovery) {
+		r.config.Failed(failure)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/refresh"
 	"example.com/countersign/internal/trust"
 )
 
@@ -200,10 +201,10 @@ func (r *remote) follow(t testing.TB, p *publisher, change ...func(*trust.Remote
 	t.Helper()
 	config := trust.RemoteConfig{
 		Fetcher: fetcher(t, r.clock), JWKSURI: p.URL + jwksPath, Roots: p.roots(), Networks: loopback,
-		Failed: func(err error) {
+		Failed: func(failure refresh.Failure) {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			r.heard = append(r.heard, err)
+			r.heard = append(r.heard, failure.Err)
 		},
 		Warn: func(text string) {
 			r.mu.Lock()

@@ -61,7 +61,7 @@ type Secret func(context.Context) ([]SecretVersion, error)
 type LoadedConfig struct {
 	Load   func(context.Context) (jose.KeySet, error) // PublicKeys or SharedSecret
 	Now    func() time.Time
-	Failed func(error) // told of every load that failed
+	Failed func(refresh.Failure) // told of loads that failed, once a minute at most; nil: nobody is
 }
 
 // How keys that are kept elsewhere are followed: a change is seen within a minute, unless whoever publishes them says
