@@ -49,13 +49,14 @@ var imports = map[string]string{
 
 	// The stages of a token request, in their order.
 	"assertion": "jose replay trace",
-	"client":    "assertion jose oauth replay stoplist",
+	"budget":    "",
+	"client":    "assertion budget jose oauth replay stoplist",
 	"dpop":      "jose replay",
 	"grant":     "assertion client issued jose oauth replay stoplist",
 	"sender":    "dpop grant jose mutualtls oauth replay",
 	"policy":    "assertion grant oauth replay sender trace",
 	"token":     "oauth policy statuslist",
-	"server":    "assertion client dpop grant issued keys mutualtls oauth policy replay revocation sender statuslist token trace",
+	"server":    "assertion budget client dpop grant issued keys mutualtls oauth policy replay revocation sender statuslist token trace",
 
 	// What an API does with our tokens. It lives without the rest.
 	"resource": "dpop jose mutualtls refresh replay",
@@ -64,7 +65,7 @@ var imports = map[string]string{
 	"difference": "config jose server",
 
 	// Who puts the parts together.
-	"service":  "assertion client config dpop grant issued jose keys mutualtls newest oauth policy refresh replay revocation seal sender server statuslist stoplist token trust trust/federation",
+	"service":  "assertion budget client config dpop grant issued jose keys mutualtls newest oauth policy refresh replay revocation seal sender server statuslist stoplist token trust trust/federation",
 	".":        "gcp keys replay revocation server service trust",
 	"localrun": ". assertion config difference dpop gcp gcp/localsecrets jose keys mutualtls oauth replay resource revocation seal server service trace trust",
 

@@ -341,7 +341,7 @@ var notExplained = map[string]string{
 	"possession_key_missing": standsIn, "possession_key": standsIn, "possession_certificate": standsIn,
 	"dpop_missing": standsIn, "constraint_missing": standsIn, "certificate_missing": standsIn,
 	"replayed": aNewService, "assertion_replayed": aNewService, "client_assertion_replayed": aNewService, "replay_store_unavailable": aNewService,
-	"dpop_replayed": aNewService, "exchange_replayed": aNewService,
+	"dpop_replayed": aNewService, "exchange_replayed": aNewService, "too_many_failures": aNewService,
 	"issued_tokens_unavailable":   "an access token of ours takes our keys",
 	"requested_token_type_opaque": theRequest,
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/budget"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/replay"
@@ -59,6 +60,7 @@ type Registry struct {
 	names    map[string]naming        // by id: whom the certificate must name
 	holders  map[string]holder        // by id: which has the key of the certificate
 	stops    *stoplist.Following      // who is refused as if it were disabled
+	budgets  *budget.Budgets          // who has failed too often
 	hashing  chan struct{}            // bounds how many slow hashes run at a time
 	decoys   map[string][]*SecretHash // by method: the hashes of the client that has the most
 }
@@ -74,6 +76,8 @@ type Config struct {
 	Roots *x509.CertPool
 
 	Stops *stoplist.Following // who is refused as if it were disabled; nil: nobody is
+
+	Budgets *budget.Budgets // who has failed too often, and is not looked at; nil: nobody has
 }
 
 // New returns a registry.
@@ -87,6 +91,7 @@ func New(config Config) (*Registry, error) {
 		now:      config.Now,
 		roots:    config.Roots,
 		stops:    config.Stops,
+		budgets:  config.Budgets,
 		names:    make(map[string]naming),
 		holders:  make(map[string]holder),
 		hashing:  make(chan struct{}, hashesAtOnce),
@@ -177,10 +182,22 @@ func (r *Registry) by(ctx context.Context, request oauth.TokenRequest, among kno
 	}
 }
 
+// admit turns away who has failed too often as claimed, before what the request has to prove it with costs anything. It
+// treats clients that exist as those that do not (protocol T8).
+func (r *Registry) admit(request oauth.TokenRequest, claimed string) error {
+	if err := r.budgets.Admit(request.Source, claimed); err != nil {
+		return oauth.Exhausted(err)
+	}
+	return nil
+}
+
 // byName identifies a client that is registered to have no credential (protocol C1), or by its certificate.
 func (r *Registry) byName(ctx context.Context, request oauth.TokenRequest, among known) (Authenticated, error) {
 	if request.ClientID == "" {
 		return Authenticated{request: request, valid: true}, nil
+	}
+	if err := r.admit(request, request.ClientID); err != nil {
+		return Authenticated{}, err
 	}
 	registration, found := among.find(request.ClientID)
 	if found && registration.Method == oauth.NoAuthentication {
@@ -202,6 +219,9 @@ func (r *Registry) byAssertion(ctx context.Context, request oauth.TokenRequest, 
 			Reason:      "client_id_mismatch",
 			Claimed:     presented.Issuer(),
 		}
+	}
+	if err := r.admit(request, presented.Issuer()); err != nil {
+		return Authenticated{}, err
 	}
 	registration, profile := among.assertionProfile(presented.Issuer())
 	profile.Trace = request.Trace

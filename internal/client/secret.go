@@ -115,6 +115,9 @@ func (h *SecretHash) fingerprint(secret string) [sha256.Size]byte {
 
 // bySecret holds RFC 6749 §2.3.1.
 func (r *Registry) bySecret(ctx context.Context, request oauth.TokenRequest, among known) (Authenticated, error) {
+	if err := r.admit(request, request.ClientID); err != nil {
+		return Authenticated{}, err
+	}
 	registration, found := among.find(request.ClientID)
 	var secrets []*SecretHash
 	if found && registration.Method == request.Method {

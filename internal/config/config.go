@@ -30,6 +30,7 @@ type Config struct {
 	StopList        StopList      // who gets nothing any more; its zero value: nobody is stopped
 	MutualTLS       MutualTLS     // who says which certificate a client has; its zero value: nobody does
 	Metadata        Metadata      // what the metadata say besides what is supported
+	Limits          Limits        // how often somebody may fail
 	Troubleshooting Troubleshooting
 	Resources       []Resource // the APIs that tokens are for; at least one
 	Clients         []Client

@@ -86,6 +86,7 @@ func TestTheCompleteDocument(t *testing.T) {
 			Proxy:             config.Proxy{Secret: "projects/acme/secrets/proxy", Header: "X-Proxy-Authorization"},
 		},
 		Metadata:        config.Metadata{MCPClients: true},
+		Limits:          config.Limits{ClientFailures: 60, SourceFailures: 600, ForwardedFor: 2},
 		Troubleshooting: config.Troubleshooting{RecToken: true},
 		Resources: []config.Resource{
 			{ID: "https://invoices.example.com", Scopes: []string{"invoices.read", "invoices.write"}},

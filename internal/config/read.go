@@ -48,6 +48,7 @@ func readConfig(v value) *Config {
 		DPoP:            readDPoP(m.optional("dpop"), rings),
 		StopList:        readStopList(m.optional("stop_list"), rings),
 		Metadata:        readMetadata(m.optional("metadata")),
+		Limits:          readLimits(m.optional("limits")),
 		Troubleshooting: readTroubleshooting(m.optional("troubleshooting"), profile),
 	}
 	certificates := &certificateReader{written: m.has("mutual_tls")}

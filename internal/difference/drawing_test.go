@@ -102,6 +102,7 @@ func (w *world) drawService(random *rand.Rand) fields {
 		"access_tokens":   fields{"lifetime": one(random, "10m", "15m")},
 		"clock_skew":      one[any](random, nil, "30s"),
 		"metadata":        one[any](random, nil, nil, fields{"mcp_clients": true}),
+		"limits":          one[any](random, nil, nil, fields{"client_failures": 1000}), // so many that no test uses them up
 		"troubleshooting": one[any](random, nil, nil, fields{"rec_token": true}),
 	}
 }

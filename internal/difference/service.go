@@ -1,8 +1,11 @@
 package difference
 
 import (
+	"strconv"
 	"strings"
 	"time"
+
+	"example.com/countersign/internal/config"
 )
 
 // service compares what holds for every party.
@@ -37,9 +40,25 @@ func (c *comparison) service() {
 	// Never wider: nothing is granted at the endpoint that the metadata then name.
 	c.value(at.within("", before.Metadata.At, after.Metadata.At), "metadata.mcp_clients",
 		on(before.Metadata.MCPClients), on(after.Metadata.MCPClients), false, "")
+	c.limits(at, before.Limits, after.Limits)
 	c.value(at.within("", before.Troubleshooting.At, after.Troubleshooting.At), "troubleshooting.rec_token",
 		on(before.Troubleshooting.RecToken), on(after.Troubleshooting.RecToken), after.Troubleshooting.RecToken,
 		"responses repeat the claims of assertions")
+}
+
+// limits compares how often somebody may fail. Whoever may fail more often is granted nothing that he was not before.
+func (c *comparison) limits(at place, before, after config.Limits) {
+	at = at.within("", before.At, after.At)
+	for _, limit := range []struct {
+		what          string
+		before, after int
+	}{
+		{"limits.client_failures", before.ClientFailures, after.ClientFailures},
+		{"limits.source_failures", before.SourceFailures, after.SourceFailures},
+		{"limits.forwarded_for", before.ForwardedFor, after.ForwardedFor},
+	} {
+		c.value(at, limit.what, strconv.Itoa(limit.before), strconv.Itoa(limit.after), false, "")
+	}
 }
 
 // longer compares a duration. A longer one widens.

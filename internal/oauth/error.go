@@ -56,6 +56,17 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Cause }
 
+// Exhausted is the refusal of who has failed too often, whatever he sends now (RFC 6585 §4). No registered code says so;
+// this one says to try again.
+func Exhausted(cause error) *Error {
+	return &Error{
+		Code:        TemporarilyUnavailable,
+		Description: "too many requests of this client, or from this address, have failed; wait for as long as Retry-After says",
+		Reason:      "too_many_failures",
+		Cause:       cause,
+	}
+}
+
 // Unavailable is the refusal of a request that could not be decided because something that we depend on did not
 // answer: never a token, and never the caller's fault (protocol T7, R3).
 func Unavailable(reason string, cause error) *Error {

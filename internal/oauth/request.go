@@ -2,6 +2,7 @@ package oauth
 
 import (
 	"crypto/x509"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -44,6 +45,8 @@ type TokenRequest struct {
 	Certificates []*x509.Certificate // as in Form. They prove who the client is only where it is registered for that
 
 	Token Secret // what a client asks about, or takes back (RFC 7662 §2.1, RFC 7009 §2.1); zero in a request for a token
+
+	Source netip.Addr // where the request comes from; zero: nobody knows. It decides about no token
 
 	Trace *trace.Record // records what becomes of the request; nil: nobody does. It is no part of the request
 

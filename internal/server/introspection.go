@@ -12,6 +12,7 @@ import (
 // introspection is the introspection endpoint (RFC 7662, protocol O1).
 func (s *Server) introspection(w http.ResponseWriter, r *http.Request) {
 	x, err := s.introspect(w, r)
+	s.charge(x.checks, x.request, x.client, err)
 	status := s.respondIntrospection(w, r, x, err)
 	s.auditReturned(r, x, outcome{event: "introspection", effect: "active", done: "token introspected", refused: "introspection refused"}, status, err)
 	s.release(x.trace)
@@ -44,7 +45,7 @@ func (s *Server) introspect(w http.ResponseWriter, r *http.Request) (x returned,
 		x.inactive = errNotItsAudience
 	}
 	err = s.useOnce(r.Context(), "", x.uses())
-	x.passes("once", err)
+	x.replayed = !x.passes("once", err)
 	return x, err
 }
 

@@ -58,7 +58,7 @@ func (s *Server) audit(r *http.Request, x *exchange, status int, err error) {
 	level, message := slog.LevelInfo, "token granted"
 	if err != nil {
 		level, message = describeRefusal(add, status, err), "token refused"
-		add("trace_id", x.traceID)
+		addFrom(add, x.checks)
 		attributes = append(attributes, slog.Any("trace", written(x.trace.Steps())))
 	} else {
 		add("decision", "granted")
@@ -72,6 +72,14 @@ func (s *Server) audit(r *http.Request, x *exchange, status int, err error) {
 	attributes = append(attributes, shadows(policy.Shadows(x.decision, err))...)
 	add("logging.googleapis.com/trace", s.cloudTrace(r))
 	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, message, attributes...)
+}
+
+// addFrom says where a request that was refused comes from, and under which name its caller may ask why.
+func addFrom(add func(name, value string), x checks) {
+	if x.source.IsValid() {
+		add("client_address", x.source.String())
+	}
+	add("trace_id", x.traceID)
 }
 
 // addParties names who took part, as far as the request came.

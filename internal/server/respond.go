@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
+	"time"
 
+	"example.com/countersign/internal/budget"
 	"example.com/countersign/internal/oauth"
 )
 
@@ -83,7 +85,10 @@ func respondError(w http.ResponseWriter, r *http.Request, err error, traceID str
 	if !isRefusal {
 		refusal = &oauth.Error{Code: oauth.ServerError, Description: "this server has a defect; its log says more"}
 	}
-	status := statusOf(err, refusal)
+	status, wait := statusOf(err, refusal), retryAfterSeconds
+	if exhausted, is := errors.AsType[*budget.Exhausted](err); is {
+		status, wait = http.StatusTooManyRequests, int(exhausted.Wait/time.Second)+1
+	}
 	switch status {
 	case http.StatusUnauthorized:
 		// RFC 6749 §5.2: the scheme that the client used, if it used one.
@@ -92,8 +97,8 @@ func respondError(w http.ResponseWriter, r *http.Request, err error, traceID str
 		}
 	case http.StatusMethodNotAllowed:
 		w.Header().Set("Allow", http.MethodPost)
-	case http.StatusServiceUnavailable:
-		w.Header().Set("Retry-After", strconv.Itoa(retryAfterSeconds))
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", strconv.Itoa(wait))
 	}
 	return respondJSON(w, status, errorResponse{refusal.Code, traced(refusal.Description, traceID)})
 }

@@ -25,7 +25,9 @@ type returned struct {
 
 // readReturned finds out who asks, as the token endpoint does. Nothing of the token is looked at before.
 func (s *Server) readReturned(w http.ResponseWriter, r *http.Request) (x returned, err error) {
-	x.trace = s.record(r.Context())
+	if err := s.begin(r, &x.checks); err != nil {
+		return x, err
+	}
 	form, err := s.readForm(w, r)
 	if !x.passes("form", err) {
 		return x, err
@@ -33,7 +35,7 @@ func (s *Server) readReturned(w http.ResponseWriter, r *http.Request) (x returne
 	if x.request, err = oauth.ParseClientRequest(form); !x.passes("request", err) {
 		return x, err
 	}
-	x.request.Trace = x.trace
+	x.request.Trace, x.request.Source = x.trace, x.source
 	x.client, err = s.config.Clients.Authenticate(r.Context(), x.request)
 	x.passes("client", err)
 	return x, err
@@ -93,7 +95,7 @@ func (s *Server) auditReturned(r *http.Request, x returned, o outcome, status in
 	level, message := slog.LevelInfo, o.done
 	if err != nil {
 		level, message = describeRefusal(add, status, err), o.refused
-		add("trace_id", x.traceID)
+		addFrom(add, x.checks)
 		attributes = append(attributes, slog.Any("trace", written(x.trace.Steps())))
 	} else {
 		add("decision", "granted")

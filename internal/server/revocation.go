@@ -11,6 +11,7 @@ import (
 // revocation is the revocation endpoint (RFC 7009, protocol O2).
 func (s *Server) revocation(w http.ResponseWriter, r *http.Request) {
 	x, err := s.revoke(w, r)
+	s.charge(x.checks, x.request, x.client, err)
 	status := s.respondRevocation(w, r, x, err)
 	s.auditReturned(r, x, outcome{event: "revocation", effect: "revoked", done: "revocation answered", refused: "revocation refused"}, status, err)
 	s.release(x.trace)
@@ -41,7 +42,8 @@ func (s *Server) revoke(w http.ResponseWriter, r *http.Request) (x returned, err
 	default:
 		x.inactive = errNotItsToken
 	}
-	if err = s.useOnce(r.Context(), "", x.uses()); !x.passes("once", err) || !x.takesEffect {
+	err = s.useOnce(r.Context(), "", x.uses())
+	if x.replayed = !x.passes("once", err); x.replayed || !x.takesEffect {
 		return x, err
 	}
 	err = s.config.Revocations.Revoke(r.Context(), revocation.Token{Client: x.token.ClientID, ID: x.token.ID, Expires: x.token.ExpiresAt})

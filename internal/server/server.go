@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 
+	"example.com/countersign/internal/budget"
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/dpop"
 	"example.com/countersign/internal/grant"
@@ -52,6 +53,9 @@ type Config struct {
 	// are no such endpoints.
 	Issued      *issued.Verifier
 	Revocations revocation.Store
+
+	Budgets      *budget.Budgets // who has failed too often; nil: nobody has
+	ForwardedFor int             // how many addresses at the end of X-Forwarded-For are our own proxies' writing; 0: none
 
 	RecToken bool   // echo the verified assertion's claims (protocol G9)
 	Version  string // of the program, for /health

@@ -20,6 +20,7 @@ import (
 func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 	var x exchange
 	err := s.exchange(w, r, &x)
+	s.charge(x.checks, x.request, x.client, err)
 	status := s.respondToken(w, r, &x, err)
 	s.audit(r, &x, status, err)
 	s.release(x.trace)
@@ -40,7 +41,9 @@ type exchange struct {
 // one before it made, and nothing else can make that: leaving one out does not compile.
 func (s *Server) exchange(w http.ResponseWriter, r *http.Request, x *exchange) error {
 	ctx := r.Context()
-	x.trace = s.record(ctx)
+	if err := s.begin(r, &x.checks); err != nil {
+		return err
+	}
 	form, err := s.readForm(w, r)
 	if !x.passes("form", err) {
 		return err
@@ -48,7 +51,7 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, x *exchange) e
 	if x.request, err = oauth.ParseTokenRequest(form); !x.passes("request", err) {
 		return err
 	}
-	x.request.Trace = x.trace
+	x.request.Trace, x.request.Source = x.trace, x.source
 	if x.client, err = s.config.Clients.Authenticate(ctx, x.request); !x.passes("client", err) {
 		return err
 	}
@@ -65,7 +68,8 @@ func (s *Server) exchange(w http.ResponseWriter, r *http.Request, x *exchange) e
 	if !x.passes("draft", err) {
 		return err
 	}
-	if err := s.useOnce(ctx, x.request.GrantType, x.decision.Uses()); !x.passes("once", err) {
+	err = s.useOnce(ctx, x.request.GrantType, x.decision.Uses())
+	if x.replayed = !x.passes("once", err); x.replayed {
 		return err
 	}
 	x.token, err = draft.Sign()

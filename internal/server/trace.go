@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"net/http"
+	"net/netip"
 
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/trace"
@@ -37,8 +39,20 @@ func Stages() []string {
 
 // checks is what became of the stages of a request so far.
 type checks struct {
-	trace   *trace.Record // every check so far
-	traceID string        // where the request is refused: what names its trace to the caller
+	trace    *trace.Record // every check so far
+	traceID  string        // where the request is refused: what names its trace to the caller
+	source   netip.Addr    // where the request comes from; zero: nobody knows
+	replayed bool          // it has something that was used before
+}
+
+// begin begins with a request: whoever has failed too often comes no further.
+func (s *Server) begin(r *http.Request, x *checks) error {
+	x.trace, x.source = s.record(r.Context()), s.source(r)
+	err := s.admit(x.source)
+	if err != nil {
+		x.passes("budget", err)
+	}
+	return err
 }
 
 // passes records what became of a stage, and reports whether the request goes on. A stage that refuses may have recorded

@@ -153,12 +153,16 @@ func (b *builder) build() (*Service, error) {
 	}
 	wanted := server.Config{
 		Tokens: tokens, Keys: own.set,
-		Metadata: metadata(b.config, registrations),
-		RecToken: b.config.Troubleshooting.RecToken,
-		Version:  b.Version, Project: b.Project, Log: b.Log,
+		Metadata:     metadata(b.config, registrations),
+		ForwardedFor: b.config.Limits.ForwardedFor,
+		RecToken:     b.config.Troubleshooting.RecToken,
+		Version:      b.Version, Project: b.Project, Log: b.Log,
+	}
+	if wanted.Budgets, err = b.budgets(); err != nil {
+		return nil, err
 	}
 	if wanted.Clients, err = client.New(client.Config{
-		Registrations: registrations, Verifier: b.verifier, Roots: roots, Stops: b.stops, Now: b.Now,
+		Registrations: registrations, Verifier: b.verifier, Roots: roots, Stops: b.stops, Budgets: wanted.Budgets, Now: b.Now,
 	}); err != nil {
 		return nil, err
 	}

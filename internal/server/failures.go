@@ -1,0 +1,57 @@
+package server
+
+import (
+	"cmp"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strings"
+
+	"example.com/countersign/internal/client"
+	"example.com/countersign/internal/oauth"
+)
+
+// source returns where a request comes from, as our own proxies say; zero: nobody does. Whatever stands in front of what
+// they have written was written by whoever sent the request. Only budgets look at it, and they grant nothing.
+func (s *Server) source(r *http.Request) netip.Addr {
+	if s.config.ForwardedFor == 0 {
+		return netip.Addr{}
+	}
+	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	if len(forwarded) < s.config.ForwardedFor {
+		return netip.Addr{}
+	}
+	source, err := netip.ParseAddr(strings.TrimSpace(forwarded[len(forwarded)-s.config.ForwardedFor]))
+	if err != nil {
+		return netip.Addr{}
+	}
+	return source
+}
+
+// admit turns away who has failed too often from this address, before his request is read.
+func (s *Server) admit(source netip.Addr) error {
+	if err := s.config.Budgets.Admit(source, ""); err != nil {
+		return oauth.Exhausted(err)
+	}
+	return nil
+}
+
+// charge counts a request that was refused for what it says. What could not be decided is nobody's failure, nor is a
+// proof that lacks the nonce which its refusal brings (RFC 9449 §8).
+func (s *Server) charge(x checks, request oauth.TokenRequest, authenticated client.Authenticated, err error) {
+	refusal, isRefusal := errors.AsType[*oauth.Error](err)
+	if !isRefusal {
+		return
+	}
+	switch refusal.Code {
+	case oauth.TemporarilyUnavailable, oauth.ServerError, oauth.UseDPoPNonce:
+		return
+	}
+	registration, named := authenticated.Client()
+	if !named {
+		s.config.Budgets.Charge(x.source, cmp.Or(request.ClientID, refusal.Claimed), false)
+		return
+	}
+	// A used assertion may be in the hands of anybody, and proves nobody.
+	s.config.Budgets.Charge(x.source, registration.ID, authenticated.Proved() && !x.replayed)
+}

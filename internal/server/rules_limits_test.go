@@ -1,0 +1,201 @@
+package server_test
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+
+	"example.com/countersign/internal/assertion"
+	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/server"
+)
+
+// limited is acme with budgets so small that a test can use them up.
+const limited = acme + "limits: {client_failures: 3, source_failures: 5, forwarded_for: 2}\n"
+
+// from has our two proxies say where a request comes from. What stands in front is what the sender has written himself.
+func from(address string) part {
+	return header("X-Forwarded-For", "203.0.113.99, "+address+", 198.51.100.1")
+}
+
+// turnedAway expects that a request is answered unread.
+func (d *deployment) turnedAway(t *testing.T, r request) answer {
+	t.Helper()
+	got := d.send(t, r)
+	wait, err := strconv.Atoi(got.header.Get("Retry-After"))
+	if got.status != 429 || err != nil || wait < 1 || wait > 61 || !strings.Contains(got.body, `"error":"temporarily_unavailable"`) {
+		t.Errorf("got %d, Retry-After %q, %s", got.status, got.header.Get("Retry-After"), got.body)
+	}
+	expectNotKept(t, got)
+	if event := d.log.lastDecision(t); event["reason"] != "too_many_failures" || event["status"] != 429.0 {
+		t.Errorf("the log says %v", event)
+	}
+	return got
+}
+
+func TestLimits_a_client_that_goes_on_failing_is_turned_away_for_a_minute_and_no_other_is(t *testing.T) {
+	d := deploy(t, limited)
+	good := func() request { return clientCredentials(d.proves("billing"), from("192.0.2.1")) }
+	for range 3 {
+		d.judge(t, deny("a scope that it does not have", clientCredentials(d.proves("billing"), scope("root"), from("192.0.2.1")), scopeNotAllowed))
+	}
+	d.turnedAway(t, good())
+	d.judge(t,
+		allow("another client, from the same address", clientCredentials(basic("portal", portalSecret), from("192.0.2.1"))),
+		allow("the same client, from another address", clientCredentials(d.proves("billing"), from("192.0.2.2"))),
+	)
+	d.clock.advance(time.Minute - time.Second)
+	d.turnedAway(t, good())
+	d.clock.advance(time.Second)
+	d.judge(t, allow("after a minute", good()))
+}
+
+// The assertion of a request that is turned away was not looked at, so it is good for the next one.
+func TestLimits_what_is_turned_away_is_not_used_up(t *testing.T) {
+	d := deploy(t, limited)
+	for range 3 {
+		d.send(t, clientCredentials(d.proves("billing"), scope("root"), from("192.0.2.1")))
+	}
+	assertion := d.proves("billing")
+	d.turnedAway(t, clientCredentials(assertion, from("192.0.2.1")))
+	d.clock.advance(time.Minute)
+	d.judge(t, allow("the same one", clientCredentials(assertion, from("192.0.2.1"))))
+}
+
+// Otherwise whoever knows a client's name could keep it from its tokens.
+func TestLimits_a_stranger_uses_up_nobodys_budget_but_his_own(t *testing.T) {
+	d := deploy(t, limited)
+	strangers := func() request { return clientCredentials(basic("portal", "a guess"), from("192.0.2.66")) }
+	for range 3 {
+		d.judge(t, deny("guessed", strangers(), strangeClient("secret_wrong")))
+	}
+	d.turnedAway(t, strangers())
+	d.turnedAway(t, clientCredentials(basic("portal", portalSecret), from("192.0.2.66"))) // Right or wrong is not looked at.
+	d.judge(t, allow("the client itself", clientCredentials(basic("portal", portalSecret), from("192.0.2.1"))))
+}
+
+func TestLimits_an_address_is_turned_away_whatever_names_it_tries(t *testing.T) {
+	d := deploy(t, limited)
+	for i := range 5 {
+		d.judge(t, deny("a name", clientCredentials(post(fmt.Sprint("client-", i), "a guess"), from("192.0.2.66")), strangeClient("client_unknown")))
+	}
+	d.turnedAway(t, clientCredentials(post("client-5", "a guess"), from("192.0.2.66")))
+	d.turnedAway(t, jwtBearer("not even an assertion", from("192.0.2.66")))
+	d.judge(t, allow("others", clientCredentials(basic("portal", portalSecret), from("192.0.2.67"))))
+	if event := d.log.lastDecision(t); event["client_address"] != nil {
+		t.Errorf("of a granted request the log has the address %v", event["client_address"])
+	}
+}
+
+func TestLimits_requests_that_are_no_requests_count_for_their_address(t *testing.T) {
+	d := deploy(t, limited)
+	for range 5 {
+		d.send(t, clientCredentials(method("GET"), from("192.0.2.66")))
+	}
+	d.turnedAway(t, clientCredentials(basic("portal", portalSecret), from("192.0.2.66")))
+}
+
+// Whoever has one address of a /64 has all of them.
+func TestLimits_an_IPv6_network_is_one_address(t *testing.T) {
+	d := deploy(t, limited)
+	for i := range 5 {
+		d.send(t, jwtBearer("no assertion", from(fmt.Sprintf("2001:db8:1:2:%d::7", i))))
+	}
+	d.turnedAway(t, jwtBearer("no assertion", from("2001:db8:1:2:ffff::1")))
+	d.judge(t, allow("the network beside it", clientCredentials(basic("portal", portalSecret), from("2001:db8:1:3::7"))))
+}
+
+// Protocol T8: were they not treated alike, the budget would tell who is registered.
+func TestLimits_a_client_that_does_not_exist_is_turned_away_like_one_that_does(t *testing.T) {
+	d := deploy(t, limited)
+	answers := map[string]string{}
+	for i, name := range []string{"portal", "nobody"} {
+		at := from(fmt.Sprint("192.0.2.", i+1))
+		for range 3 {
+			d.send(t, clientCredentials(basic(name, "a guess"), at))
+		}
+		got := d.turnedAway(t, clientCredentials(basic(name, "a guess"), at))
+		answers[anyTrace(got.body)] = got.header.Get("Retry-After")
+	}
+	if len(answers) != 1 {
+		t.Errorf("got %v", answers)
+	}
+}
+
+// A copy of an assertion can be in anybody's hands.
+func TestLimits_a_replayed_assertion_is_charged_to_whoever_sends_it(t *testing.T) {
+	d := deploy(t, limited)
+	copied := d.proves("billing")
+	d.judge(t, allow("used", clientCredentials(copied, from("192.0.2.1"))))
+	for range 3 {
+		d.send(t, clientCredentials(copied, from("192.0.2.66")))
+	}
+	d.turnedAway(t, clientCredentials(copied, from("192.0.2.66")))
+	d.judge(t, allow("the client itself", clientCredentials(d.proves("billing"), from("192.0.2.1"))))
+}
+
+func TestLimits_without_addresses_only_a_client_that_has_proved_itself_has_a_budget(t *testing.T) {
+	d := deploy(t, acme+"limits: {client_failures: 3}\n")
+	used := d.proves("billing")
+	d.judge(t, allow("used", clientCredentials(used)))
+	for range 20 {
+		d.judge(t,
+			deny("a guess", clientCredentials(basic("portal", "a guess")), strangeClient("secret_wrong")),
+			deny("a copy", clientCredentials(used), clientFault(assertion.ErrReplayed)),
+			deny("no assertion", jwtBearer("nothing"), grantFault(jose.ErrCompact)),
+		)
+	}
+	d.judge(t,
+		allow("the client that was guessed at", clientCredentials(basic("portal", portalSecret))),
+		allow("the client whose assertion was copied", clientCredentials(d.proves("billing"))),
+	)
+	for range 3 {
+		d.judge(t, deny("its own", clientCredentials(d.proves("billing"), scope("root")), scopeNotAllowed))
+	}
+	d.turnedAway(t, clientCredentials(d.proves("billing")))
+}
+
+// Who is not where our proxies are has written the header himself.
+func TestLimits_a_header_that_no_proxy_of_ours_has_written_names_nobody(t *testing.T) {
+	d := deploy(t, limited)
+	for _, forwarded := range []string{"192.0.2.1", "", "192.0.2.1, not an address, 198.51.100.1", "192.0.2.1 198.51.100.1", ",,"} {
+		for range 6 {
+			got := d.send(t, jwtBearer("no assertion", header("X-Forwarded-For", forwarded)))
+			if got.status != 400 || d.log.lastDecision(t)["client_address"] != nil {
+				t.Errorf("%q: got %d, %v", forwarded, got.status, d.log.lastDecision(t))
+			}
+		}
+	}
+}
+
+func TestLimits_hold_at_introspection_and_revocation(t *testing.T) {
+	for _, path := range []string{server.IntrospectionPath, server.RevocationPath} {
+		d := deploy(t, asking(t, limited))
+		at := func(parts ...part) request {
+			return ask(append([]part{target(path), param("token", "any"), from("192.0.2.1")}, parts...)...)
+		}
+		for range 3 {
+			d.send(t, at(post("deploy-api", "a guess")))
+		}
+		d.turnedAway(t, at(post("deploy-api", "a guess")))
+		for range 2 {
+			d.send(t, at(post("another", "a guess")))
+		}
+		d.turnedAway(t, at(d.proves("invoices-api")))
+		d.turnedAway(t, at(method("GET")))                                                   // It was not even read.
+		d.turnedAway(t, clientCredentials(basic("portal", portalSecret), from("192.0.2.1"))) // It is one budget.
+	}
+}
+
+// What we could not decide is our failure.
+func TestLimits_an_outage_uses_up_nobodys_budget(t *testing.T) {
+	d := deploy(t, vaulted+"limits: {client_failures: 1, source_failures: 1, forwarded_for: 2}\n")
+	d.vault.shut(codes.Unavailable)
+	for range 5 {
+		d.judge(t, deny("down", clientCredentials(basic("portal", portalSecret), from("192.0.2.1")), unavailable("signing_key_unavailable")))
+	}
+}
