@@ -39,7 +39,10 @@ type Config struct {
 // Shared is a secret that signs the tokens of some APIs (protocol W2). It is believed of no others.
 type Shared struct {
 	Resources []string
-	Find      func(context.Context, *jose.Token) (jose.VerificationKey, error) // a *jose.Fault: there is no such key
+	// Lifetime is that of the longest token. One that lasts longer is none of ours; whoever has the secret could have it
+	// taken back, and remembered for as long as it says.
+	Lifetime time.Duration
+	Find     func(context.Context, *jose.Token) (jose.VerificationKey, error) // a *jose.Fault: there is no such key
 }
 
 // Open returns the claims of a sealed token (package seal), as JSON, and reports whether text is one that we have sealed.
@@ -161,7 +164,11 @@ func (v *Verifier) shared(ctx context.Context, parsed *jose.Token) (jose.Claims,
 		}
 		claims, err := parsed.Verify(key)
 		foreign := func(audience string) bool { return !slices.Contains(secret.Resources, audience) }
-		if err == nil && !slices.ContainsFunc(claims.Audience.Values, foreign) {
+		switch {
+		case err != nil || slices.ContainsFunc(claims.Audience.Values, foreign):
+		case claims.ExpiresAt.Sub(v.config.Now()) > secret.Lifetime:
+			return jose.Claims{}, inactive("exp is further ahead than that of any token of this server")
+		default:
 			return claims, nil
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"example.com/countersign/internal/issued"
 	"example.com/countersign/internal/jose"
@@ -32,7 +33,7 @@ func sharing(t *testing.T, find func(api string) error, apis ...string) *issued.
 			t.Fatal(err)
 		}
 		config.Shared = append(config.Shared, issued.Shared{
-			Resources: []string{api, api + ":more"},
+			Resources: []string{api, api + ":more"}, Lifetime: lifetime,
 			Find: func(_ context.Context, token *jose.Token) (jose.VerificationKey, error) {
 				if err := find(api); err != nil {
 					return jose.VerificationKey{}, err
@@ -47,6 +48,9 @@ func sharing(t *testing.T, find func(api string) error, apis ...string) *issued.
 	}
 	return verifier
 }
+
+// lifetime is that of the longest token of an API with a secret.
+const lifetime = time.Hour
 
 func found(string) error { return nil }
 
@@ -82,6 +86,9 @@ func TestVerify_believes_a_shared_secret_of_those_alone_who_share_it(t *testing.
 		"for another besides":         {all, maced(t, ledger, good().but("aud", []string{ledger, archive})), false},
 		"for one who shares nothing":  {all, maced(t, ledger, good()), false},
 		"for nobody":                  {all, maced(t, ledger, good().but("aud", nil)), false},
+		"for as long as any":          {all, maced(t, ledger, good().but("aud", ledger).but("exp", noon().Add(lifetime).Unix())), true},
+		"for longer than any":         {all, maced(t, ledger, good().but("aud", ledger).but("exp", noon().Add(lifetime).Unix()+1)), false},
+		"for ever":                    {all, maced(t, ledger, good().but("aud", ledger).but("exp", 253402300799)), false},
 		"of another issuer":           {all, maced(t, ledger, good().but("aud", ledger).but("iss", "https://other.example.com")), false},
 		"where nobody shares":         {sharing(t, found), maced(t, ledger, good().but("aud", ledger)), false},
 		"where this one does not":     {sharing(t, found, archive), maced(t, ledger, good().but("aud", ledger)), false},

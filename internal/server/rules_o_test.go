@@ -215,6 +215,11 @@ func TestO1_shared_secret_tokens_are_told_of_to_those_who_share_the_secret(t *te
 	invoices := "https://invoices.example.com"
 	d.expectActive(t, api(forged(claims(ledger.claims).but("sub", "anybody")))) // as the API could tell itself
 	d.expectInactive(t, api(ledger.Token+"A"), "shares with this server")
+	// Nor can it make one that is remembered as revoked for ever.
+	late := forged(claims(ledger.claims).but("exp", d.clock.in(10*time.Minute+time.Second)).but("jti", "late"))
+	d.expectInactive(t, api(late), "further ahead")
+	d.revokes(t, revoke(late, d.proves("billing")), false)
+	d.expectActive(t, api(forged(claims(ledger.claims).but("exp", d.clock.in(10*time.Minute)))))
 	d.expectInactive(t, api(forged(claims(ledger.claims).but("aud", invoices))), "shares with this server")
 	d.expectInactive(t, api(forged(claims(ledger.claims).but("aud", []any{"urn:example:ledger", invoices}))), "shares with this server")
 

@@ -116,7 +116,9 @@ func (b *builder) sharedSecrets() ([]issued.Shared, error) {
 			return nil, err
 		}
 		at[key] = len(all)
-		all = append(all, issued.Shared{Resources: []string{resource.ID}, Find: secret.Find})
+		all = append(all, issued.Shared{
+			Resources: []string{resource.ID}, Lifetime: longestLifetime(b.config), Find: secret.Find,
+		})
 	}
 	return all, nil
 }
