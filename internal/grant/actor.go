@@ -51,6 +51,28 @@ func (g *Grants) acting(ctx context.Context, authenticated client.Authenticated,
 	return acting{&next, actor.assertion, actor.expires, actor.isBound()}, nil
 }
 
+// carryActors carries on who acts for the subject, as an exchange does (RFC 8693 §4.1): to leave it out would make what
+// somebody else does on behalf of the subject look like the subject's own. Only the issuer's names are taken: none of ours.
+func (a *Authorization) carryActors(ours string) error {
+	if a.claims["act"] == nil {
+		return nil
+	}
+	actor, err := oauth.ParseActor(a.claims["act"], a.assertion.Issuer())
+	if err != nil || names(actor, ours) {
+		return &oauth.Error{
+			Code:        oauth.InvalidGrant,
+			Description: "assertion: its act claim is not one that can be carried on",
+			Reason:      "assertion_act",
+			Cause:       err,
+		}
+	}
+	if err := stoppedActor(a.client.Stops(), actor); err != nil {
+		return stranger("stopped", a.assertion.Issuer(), err)
+	}
+	a.exchange.actor, a.claims = actor, withActor(a.claims, actor)
+	return nil
+}
+
 // names reports whether somebody else's word names an actor by a name of ours, which nobody but us can know to have acted.
 func names(actor *oauth.Actor, ours string) bool {
 	for ; actor != nil; actor = actor.Actor {

@@ -19,7 +19,7 @@ func (t Trust) forIDJAG() Trust {
 
 // holdToIDJAG holds the request to what an identity assertion says of it (draft §4.4.1, protocol I2 to I4). The client
 // has authenticated, and the scope claim is the requested scope already.
-func (a *Authorization) holdToIDJAG(ours string) error {
+func (a *Authorization) holdToIDJAG() error {
 	registration, _ := a.client.Client()
 	if id, isText := a.claims["client_id"].(string); !isText || id != registration.ID {
 		return &oauth.Error{
@@ -40,33 +40,11 @@ func (a *Authorization) holdToIDJAG(ours string) error {
 			Reason:      "assertion_authorization_details",
 		}
 	}
-	if err := a.carryActors(ours); err != nil {
-		return err
-	}
 	var err error
 	if a.confirmation, err = confirmationOf(a.claims["cnf"]); err != nil {
 		return err
 	}
 	return a.boundResource()
-}
-
-// carryActors carries on who acts for the subject, as an exchange does (RFC 8693 §4.1): to leave it out would make what
-// somebody else does on behalf of the subject look like the subject's own. Only the issuer's names are taken: none of ours.
-func (a *Authorization) carryActors(ours string) error {
-	actor, err := oauth.ParseActor(a.claims["act"], a.assertion.Issuer())
-	if err != nil || names(actor, ours) {
-		return &oauth.Error{
-			Code:        oauth.InvalidGrant,
-			Description: "assertion: its act claim is not one that can be carried on",
-			Reason:      "assertion_act",
-			Cause:       err,
-		}
-	}
-	if err := stoppedActor(a.client.Stops(), actor); err != nil {
-		return stranger("stopped", a.assertion.Issuer(), err)
-	}
-	a.exchange.actor, a.claims = actor, withActor(a.claims, actor)
-	return nil
 }
 
 // boundResource makes the assertion's resource the requested one; then a parameter can only ask for a part of it.

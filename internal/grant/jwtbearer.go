@@ -81,8 +81,11 @@ func (g *Grants) jwtBearer(ctx context.Context, authenticated client.Authenticat
 		assertion: verified,
 		valid:     true,
 	}
+	if err := authorization.carryActors(g.config.Issuer); err != nil {
+		return Authorization{}, err
+	}
 	if trust.IDJAG {
-		if err := authorization.holdToIDJAG(g.config.Issuer); err != nil {
+		if err := authorization.holdToIDJAG(); err != nil {
 			return Authorization{}, err
 		}
 	}

@@ -326,3 +326,19 @@ func TestG10_no_refresh_token_is_ever_issued(t *testing.T) {
 		deny("refresh_token", ask(param("grant_type", "refresh_token"), param("refresh_token", "x"), d.proves("billing")), unsupported),
 	)
 }
+
+// Were it left out, what somebody does on behalf of the subject would look like the subject's own (RFC 8693 §4.1).
+func TestG1_who_acts_in_the_assertion_acts_in_the_token(t *testing.T) {
+	d := deploy(t, acme)
+	acted := func(act any) request {
+		return jwtBearer(sign(t, "ci.ES256", d.about("pipeline", ci).but("act", act)), clientID("mail-app"))
+	}
+	strange := invalidGrant("assertion_act", "assertion: its act claim is not one that can be carried on")
+	d.judge(t,
+		deny("a name in place of an actor", acted("robot"), strange),
+		deny("an actor without a name", acted(claims{"client_id": "robot"}), strange),
+		deny("one of ours", acted(named("portal", claims{"iss": us})), strange),
+	)
+	d.grant(t, acted(named("robot"))).expectClaims(t, claims{"sub": "pipeline", "act": named("robot", claims{"iss": ci})})
+	d.grant(t, acted(nil)).expectClaims(t, claims{"act": nil})
+}
