@@ -25,6 +25,7 @@ var imports = map[string]string{
 	"config":           "",
 	"jose":             "",
 	"refresh":          "",
+	"cachecontrol":     "",
 	"replay":           "",
 	"revocation":       "",
 	"mutualtls":        "",
@@ -35,7 +36,7 @@ var imports = map[string]string{
 
 	// Keys: our own, other people's, and where they are kept.
 	"keys":             "jose refresh seal",
-	"trust":            "jose refresh",
+	"trust":            "cachecontrol jose refresh",
 	"trust/federation": "jose",
 	"newest":           "keys",
 	"gcp":              "keys replay revocation",
@@ -59,7 +60,7 @@ var imports = map[string]string{
 	"server":    "assertion budget client dpop grant issued keys mutualtls oauth policy replay revocation sender statuslist token trace",
 
 	// What an API does with our tokens. It lives without the rest.
-	"resource": "dpop jose mutualtls refresh replay",
+	"resource": "cachecontrol dpop jose mutualtls refresh replay",
 
 	// What one configuration allows that another does not.
 	"difference": "config jose server",
@@ -77,7 +78,7 @@ var imports = map[string]string{
 
 // importers says who alone may import what is not ours, and whatever is below it.
 var importers = []struct{ imported, by string }{
-	{"net/http", ". server service resource trust localrun"},
+	{"net/http", ". server service cachecontrol resource trust localrun"},
 	{"cloud.google.com/go", "gcp gcp/localkms gcp/localsecrets"},
 	{"google.golang.org/api", "gcp"},
 	{"google.golang.org/grpc", "gcp gcp/localkms gcp/localsecrets gcp/loopback"},

@@ -6,10 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
+	"example.com/countersign/internal/cachecontrol"
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/refresh"
 )
@@ -33,6 +32,7 @@ const (
 type keySet struct {
 	uri    string
 	client *http.Client
+	now    func() time.Time
 	value  *refresh.Value[fetched]
 }
 
@@ -43,7 +43,7 @@ type fetched struct {
 }
 
 func newKeySet(uri string, client *http.Client, now func() time.Time) (*keySet, error) {
-	set := &keySet{uri: uri, client: client}
+	set := &keySet{uri: uri, client: client, now: now}
 	var err error
 	set.value, err = refresh.New(refresh.Config[fetched]{
 		Load: set.fetch, Now: now,
@@ -92,23 +92,5 @@ func (s *keySet) fetch(ctx context.Context) (fetched, error) {
 		return fetched{}, errors.New("the answer is larger than 256 KiB")
 	}
 	keys, _, err := jose.ParseKeySet(body, "")
-	return fetched{keys, keepFor(response.Header)}, err
-}
-
-// keepFor returns how long an answer may be kept (RFC 9111 §5.2.2).
-func keepFor(header http.Header) time.Duration {
-	for directive := range strings.SplitSeq(strings.Join(header.Values("Cache-Control"), ","), ",") {
-		name, value, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "=")
-		switch name {
-		case "no-store", "no-cache":
-			return 0
-		case "max-age":
-			seconds, err := strconv.ParseUint(value, 10, 31)
-			if err != nil {
-				return 0
-			}
-			return time.Duration(seconds) * time.Second
-		}
-	}
-	return unsaid
+	return fetched{keys, cachecontrol.Lifetime(response.Header, s.now(), unsaid)}, err
 }

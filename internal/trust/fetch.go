@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"example.com/countersign/internal/cachecontrol"
 )
 
 // Bounds on one answer (protocol F1).
@@ -184,7 +186,7 @@ func (s *source) ask(ctx context.Context, u *url.URL) (document, error) {
 	if len(body) > maxBody {
 		return document{}, errors.New("the answer is larger than 256 KiB")
 	}
-	return document{body, lifetime(response.Header, s.fetcher.now())}, nil
+	return document{body, cachecontrol.Lifetime(response.Header, s.fetcher.now(), silent)}, nil
 }
 
 // parseURL reads a URL that may be fetched: https, or http on this machine in a local run. The error repeats nothing of

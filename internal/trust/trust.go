@@ -68,6 +68,7 @@ type LoadedConfig struct {
 // that they are good for longer, and an outage of the place is survived for a day (protocol F2).
 const (
 	fresh    = time.Minute
+	silent   = 5 * time.Minute // where an answer does not say: a new key is found sooner, by its kid
 	stale    = 24 * time.Hour
 	patience = time.Second
 	timeout  = 5 * time.Second

@@ -1,4 +1,8 @@
-package trust
+// Package cachecontrol reads for how long an answer may be kept, as its headers say (RFC 9111 §4.2): the JWK Sets and
+// metadata of others, and our own JWK Set at an API.
+//
+// It must never take for longer-lived what contradicts itself or cannot be read: a key that was taken back would verify on.
+package cachecontrol
 
 import (
 	"net/http"
@@ -7,14 +11,10 @@ import (
 	"time"
 )
 
-// silent is how long an answer is good whose headers do not say, which RFC 9111 §4.2.2 leaves to us: a new key is found
-// sooner, by its kid, and one that was taken back must not verify for long.
-const silent = 5 * time.Minute
-
-// lifetime returns how much longer an answer is good that came at now, by its own headers (RFC 9111 §4.2). Zero, or
-// less, is an answer that is not to be kept. What contradicts itself or cannot be read counts as that, as §4.2.1
-// advises. We keep it for ourselves alone, so s-maxage does not count.
-func lifetime(header http.Header, now time.Time) time.Duration {
+// Lifetime returns how much longer an answer is good that came at now, by its own headers; silent, where these do not say,
+// which §4.2.2 leaves to whoever keeps it. Zero, or less, is an answer that is not to be kept. What contradicts itself or
+// cannot be read counts as that, as §4.2.1 advises. Who asks keeps it for itself alone, so s-maxage does not count.
+func Lifetime(header http.Header, now time.Time, silent time.Duration) time.Duration {
 	directives, readable := parseCacheControl(header.Values("Cache-Control"))
 	_, noStore := directives["no-store"]
 	_, noCache := directives["no-cache"]
