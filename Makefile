@@ -3,7 +3,7 @@
 TOOLS = go tool -modfile=.ci/tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: run test race fuzz lint vulnerabilities interop simulation bench tidy check
+.PHONY: run test race fuzz lint vulnerabilities interop simulation bench tidy terraform check
 
 run: ## the whole system on this machine
 	go run ./localrun
@@ -36,6 +36,9 @@ bench: ## ratios, measured in one run on one core
 	go test ./internal/bench -run '^$$' -bench Load -cpu 1 -benchtime 10x
 	go test ./internal/bench -run '^$$' -bench ReplayMemory -cpu 1 -benchtime 300x
 	go test ./internal/bench -run '^$$' -bench '^BenchmarkMemory' -cpu 1 -benchtime 1000000x -timeout 30m
+
+terraform: ## terraform/: format, validity, tests with mocked providers
+	.ci/terraform
 
 tidy: ## go.mod and go.sum say what is used, and all builds elsewhere
 	go mod tidy -diff
