@@ -40,20 +40,6 @@ resource "google_storage_bucket" "source" {
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
   force_destroy               = true # what is in it can be made again from the source
-
-  # What is deployed was copied by the build. A few old uploads are kept for looking at.
-  versioning {
-    enabled = false
-  }
-
-  lifecycle_rule {
-    condition {
-      age = 365
-    }
-    action {
-      type = "Delete"
-    }
-  }
 }
 
 resource "google_storage_bucket_object" "source" {
