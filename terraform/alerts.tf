@@ -42,8 +42,8 @@ locals {
       }
       "rotation-failed" = {
         severity = "ERROR"
-        says     = "RotateKeys could not act on a notice of Secret Manager."
-        filter   = "jsonPayload.event=\"rotation\" AND severity>=ERROR"
+        says     = "RotateKeys refused a notice of Secret Manager, or could not act on it."
+        filter   = "(jsonPayload.event=\"rotation\" AND severity>=ERROR OR resource.labels.service_name=\"${var.name}-rotate\" AND httpRequest.status>=500)"
         labels   = {}
       }
       "panic" = {

@@ -3,8 +3,9 @@
 # day to day: whoever may add a version to this secret changes who gets what, without a deployment and without Terraform.
 
 resource "google_secret_manager_secret" "configuration" {
-  project   = var.project_id
-  secret_id = "${var.name}-config"
+  project             = var.project_id
+  secret_id           = "${var.name}-config"
+  deletion_protection = true
 
   replication {
     dynamic "auto" {

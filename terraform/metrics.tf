@@ -1,5 +1,5 @@
 # What is counted, from the lines that Countersign logs anyway: one for each decision, and one for each trouble. The fields
-# are those of docs/operations/runbooks.md; a test holds that the code logs each of them (terraform_test.go).
+# are those of docs/operations/log.md; a test holds that the code logs each of them (terraform_test.go).
 
 locals {
   services = concat(keys(local.functions), local.in_secret_manager ? ["${var.name}-rotate"] : [])
@@ -18,10 +18,11 @@ locals {
       filter      = "jsonPayload.event=(\"token\" OR \"introspection\" OR \"revocation\") AND jsonPayload.decision=\"denied\""
       labels      = { event = "EXTRACT(jsonPayload.event)", reason = "EXTRACT(jsonPayload.reason)", status = "EXTRACT(jsonPayload.status)" }
     }
+    # Whose name was only claimed is registered all the same: the log repeats no other, so the labels stay few.
     throttled = {
       description = "Requests that were refused because of too many failures before, by client."
       filter      = "jsonPayload.decision=\"denied\" AND jsonPayload.reason=\"too_many_failures\""
-      labels      = { client_id = "EXTRACT(jsonPayload.client_id)" }
+      labels      = { client_id = "EXTRACT(jsonPayload.client_id)", claimed_client_id = "EXTRACT(jsonPayload.claimed_client_id)" }
     }
     exceptions = {
       description = "Requests that were granted by an exception from the strict rule, by client: who still needs it."
