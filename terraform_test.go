@@ -66,6 +66,43 @@ func TestTerraform_readme_has_every_input_and_output(t *testing.T) {
 	}
 }
 
+// A key of an algorithm that Countersign does not sign with would be made, and never used.
+func TestTerraform_keys_in_kms_are_of_the_algorithms_that_are_signed_with(t *testing.T) {
+	algorithms := func(path, prefix string) (found []string) {
+		for _, match := range regexp.MustCompile(`(?m)`+prefix+`((?:EC|RSA)_SIGN_\w+)`).FindAllStringSubmatch(readFile(t, path), -1) {
+			found = append(found, match[1])
+		}
+		slices.Sort(found)
+		return slices.Compact(found)
+	}
+	module, code := algorithms("terraform/names.tf", `^ +`), algorithms("internal/gcp/kmssigner.go", `CryptoKeyVersion_`)
+	if len(code) == 0 || !slices.Equal(module, code) {
+		t.Errorf("the module has %v, the code %v", module, code)
+	}
+}
+
+// What the module calls by a name is called so in the code: functions, collections and the field that expires, headers,
+// variables of the environment.
+func TestTerraform_names_are_those_of_the_code(t *testing.T) {
+	written := constants(t)
+	for path, name := range map[string]string{
+		"terraform/function.tf":     `entry_point = "(\w+)"|^ +([A-Z_]+) += `,
+		"terraform/keys.tf":         `entry_point += "(\w+)"`,
+		"terraform/replay.tf":       `"(countersign_\w+)"|field += "(\w+)"`,
+		"terraform/loadbalancer.tf": `"(Client-[A-Za-z-]+):|"(/[a-z.-]+/[a-z.-]+)"`,
+	} {
+		matches := regexp.MustCompile(`(?m)`+name).FindAllStringSubmatch(readFile(t, path), -1)
+		if len(matches) == 0 {
+			t.Errorf("%s names nothing", path)
+		}
+		for _, match := range matches {
+			if name := strings.Join(match[1:], ""); !written[name] {
+				t.Errorf("%s: %s is not in the code", path, name)
+			}
+		}
+	}
+}
+
 // A filter that names what nobody logs counts nothing, and nobody notices.
 func TestTerraform_filters_name_only_what_is_logged(t *testing.T) {
 	logged := constants(t)

@@ -40,10 +40,11 @@ locals {
         filter   = "jsonPayload.event=\"key_version\" AND jsonPayload.decision=\"refused\""
         labels   = {}
       }
+      # In this language OR binds closer than AND.
       "rotation-failed" = {
         severity = "ERROR"
         says     = "RotateKeys refused a notice of Secret Manager, or could not act on it."
-        filter   = "(jsonPayload.event=\"rotation\" AND severity>=ERROR OR resource.labels.service_name=\"${var.name}-rotate\" AND httpRequest.status>=500)"
+        filter   = "((jsonPayload.event=\"rotation\" AND severity>=ERROR) OR (resource.labels.service_name=\"${var.name}-rotate\" AND httpRequest.status>=500))"
         labels   = {}
       }
       "panic" = {

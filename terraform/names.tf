@@ -25,15 +25,18 @@ locals {
 
   database = "projects/${var.project_id}/databases/${var.name}"
 
-  # What Cloud KMS calls the algorithms that Countersign signs with.
+  # What Cloud KMS calls the algorithms that Countersign signs with (internal/gcp/kmssigner.go; a test compares them).
   kms_algorithms = {
+    EC_SIGN_ED25519            = "EdDSA"
     EC_SIGN_P256_SHA256        = "ES256"
     EC_SIGN_P384_SHA384        = "ES384"
     RSA_SIGN_PKCS1_2048_SHA256 = "RS256"
     RSA_SIGN_PKCS1_3072_SHA256 = "RS256"
     RSA_SIGN_PKCS1_4096_SHA256 = "RS256"
+    RSA_SIGN_PKCS1_4096_SHA512 = "RS512"
     RSA_SIGN_PSS_2048_SHA256   = "PS256"
     RSA_SIGN_PSS_3072_SHA256   = "PS256"
     RSA_SIGN_PSS_4096_SHA256   = "PS256"
+    RSA_SIGN_PSS_4096_SHA512   = "PS512"
   }
 }
