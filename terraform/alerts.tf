@@ -87,7 +87,7 @@ locals {
       "many-refusals" = {
         severity = "WARNING"
         says     = "More than half of the requests for tokens are refused, and more than a hundred in ten minutes."
-        query    = "sum(increase(${local.counted["refusals"]}}[10m])) > 100 and sum(increase(${local.counted["refusals"]}}[10m])) > (sum(increase(${local.counted["tokens"]}}[10m])) or vector(0))"
+        query    = "sum(increase(${local.counted["refusals"]},event=\"token\"}[10m])) > 100 and sum(increase(${local.counted["refusals"]},event=\"token\"}[10m])) > (sum(increase(${local.counted["tokens"]}}[10m])) or vector(0))"
         duration = "300s"
       }
       "throttled" = {
