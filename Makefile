@@ -3,7 +3,7 @@
 TOOLS = go tool -modfile=.ci/tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: run test race fuzz lint vulnerabilities interop simulation bench tidy terraform check
+.PHONY: run test race fuzz rehearse lint vulnerabilities interop simulation bench tidy terraform check
 
 run: ## the whole system on this machine
 	go run ./localrun
@@ -16,6 +16,9 @@ race: ## the same with the race detector, in random order
 
 fuzz: ## every fuzz target for FUZZTIME
 	.ci/fuzz $(FUZZTIME)
+
+rehearse: ## what Google's builder makes of the upload, under the tests of the root
+	go test -count=1 -args -rehearse
 
 lint: ## formatting, static checks, import rules
 	$(TOOLS) golangci-lint run

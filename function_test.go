@@ -39,6 +39,21 @@ var deployments = map[string]deployment{
 	"secret-manager-down":  {secretManagerDown: true},
 }
 
+// entryPoints are the functions of this source.
+var entryPoints = []string{"AuthorizationServer", "Token", "JWKS", rotateKeysTarget}
+
+func TestEntryPoints_are_registered_in_the_root(t *testing.T) {
+	t.Parallel()
+	registered := regexp.MustCompile(`functions\.[A-Z]\w+\((\w+|"\w+"),`).FindAllStringSubmatch(readFile(t, "function.go"), -1)
+	var names []string
+	for _, match := range registered {
+		names = append(names, strings.NewReplacer("rotateKeysTarget", rotateKeysTarget, `"`, "").Replace(match[1]))
+	}
+	if !slices.Equal(names, entryPoints) {
+		t.Errorf("function.go registers %q, want %q", names, entryPoints)
+	}
+}
+
 // TestExchanges plays every transcript of testdata/exchanges: whole exchanges over a real listener, through the
 // functions framework's own registration, in one process for each folder. How each is to be read is in the README.md
 // there.
@@ -230,6 +245,9 @@ func refusal(t *testing.T, folder string, environment ...string) string {
 	var written bytes.Buffer
 	cmd := command(ctx, t, append(environment, "FUNCTION_TARGET=AuthorizationServer")...)
 	cmd.Dir, cmd.Stderr = folder, &written
+	if _, err := cmd.StdinPipe(); err != nil { // while it is open the process is wanted
+		t.Fatal(err)
+	}
 	err := cmd.Run()
 	if exit, ended := errors.AsType[*exec.ExitError](err); !ended || exit.ExitCode() != 1 {
 		t.Fatalf("the process ended with %v, not with status 1:\n%s", err, &written)

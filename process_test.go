@@ -5,14 +5,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -20,54 +16,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/GoogleCloudPlatform/functions-framework-go/funcframework"
-
 	"example.com/countersign/internal/gcp"
 	"example.com/countersign/internal/gcp/localsecrets"
 )
 
 // patience is how long a test waits for what should take milliseconds.
 const patience = 30 * time.Second
-
-// serveVariable tells this test binary to be a function instead of testing one. The rest of the environment is what the
-// platform sets: FUNCTION_TARGET, COUNTERSIGN_CONFIG and so on, there from the start of the process, before any init.
-const serveVariable = "COUNTERSIGN_TEST_SERVES_A_FUNCTION"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(serveVariable) != "" {
-		fmt.Fprintln(os.Stderr, serveFunction())
-		os.Exit(1)
-	}
-	os.Exit(m.Run())
-}
-
-// serveFunction is what the main does that Google's builder writes, on loopback. It names each port on standard output
-// before it tries to listen there, and ends with its parent, however that ends.
-func serveFunction() error {
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(0)
-	}()
-	var err error
-	for range 20 {
-		port := strconv.Itoa(freePort())
-		fmt.Println(port)
-		err = funcframework.StartHostPort("127.0.0.1", port) // it returns only where it cannot listen
-	}
-	return err
-}
-
-// freePort returns a port on which nobody listens. It is below those that systems hand out by themselves (49152 and up,
-// on Linux 32768), so that nobody gets it by chance before it is used.
-func freePort() int {
-	for {
-		port := 20000 + rand.IntN(12000)
-		if listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port))); err == nil {
-			_ = listener.Close()
-			return port
-		}
-	}
-}
 
 // process is a function at work in a process of its own.
 type process struct {
@@ -78,26 +32,13 @@ type process struct {
 	output bytes.Buffer // all that it wrote to standard error
 }
 
-// command returns this binary as a function, with nothing in its environment but what is given.
-func command(ctx context.Context, t *testing.T, environment ...string) *exec.Cmd {
-	t.Helper()
-	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(ctx, binary)
-	// The race detector would wait for a second at the end of each process.
-	cmd.Env = append([]string{serveVariable + "=1", "GORACE=atexit_sleep_ms=0 " + os.Getenv("GORACE")}, environment...)
-	return cmd
-}
-
 // start runs a function until the end of the test.
 func start(t *testing.T, folder string, environment ...string) *process {
 	t.Helper()
 	p := &process{audit: make(chan []byte, 100)}
 	cmd := command(context.Background(), t, environment...)
 	cmd.Dir = folder
-	ports := make(chan string, 20)
+	ports := make(chan string, attempts)
 	cmd.Stdout = &lines{each: func(line []byte) { ports <- string(line) }}
 	cmd.Stderr = &lines{each: p.read}
 	stdin, err := cmd.StdinPipe()
@@ -170,7 +111,8 @@ func (p *process) log() string {
 	return p.output.String()
 }
 
-// lines calls each with every line that is written to it.
+// lines calls each with every line that is written to it and is not empty: on Google the framework ends each request with
+// an empty line, on standard output and in the log.
 type lines struct {
 	each func(line []byte)
 	rest []byte
@@ -183,7 +125,9 @@ func (l *lines) Write(text []byte) (int, error) {
 		if !found {
 			return len(text), nil
 		}
-		l.each(line)
+		if len(line) > 0 {
+			l.each(line)
+		}
 		l.rest = rest
 	}
 }
@@ -210,9 +154,13 @@ func deploy(t *testing.T, folder, secretManager string) *system {
 		t.Cleanup(s.stopSecretManager)
 	}
 	t.Cleanup(func() { s.checkLog(t) })
-	s.process = start(t, "",
+	configuration, err := filepath.Abs(filepath.Join(filepath.FromSlash(exchanges), filepath.FromSlash(folder), "config.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.process = start(t, workspace(),
 		"FUNCTION_TARGET="+s.function,
-		"COUNTERSIGN_CONFIG=file:"+filepath.Join(filepath.FromSlash(exchanges), filepath.FromSlash(folder), "config.yaml"),
+		"COUNTERSIGN_CONFIG=file:"+configuration,
 		"SECRET_MANAGER_EMULATOR_HOST="+s.secretAddress,
 		"GOOGLE_CLOUD_PROJECT=acme",
 	)
