@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,7 +28,7 @@ const patience = 30 * time.Second
 // process is a function at work in a process of its own.
 type process struct {
 	url   string
-	audit chan []byte // the line of each token request
+	audit chan []byte // the line of each request that is decided
 
 	mu     sync.Mutex
 	output bytes.Buffer // all that it wrote to standard error
@@ -99,7 +101,7 @@ func (p *process) read(line []byte) {
 	p.output.Write(append(line, '\n'))
 	p.mu.Unlock()
 	var entry struct{ Event string }
-	if json.Unmarshal(line, &entry) == nil && entry.Event == "token" {
+	if json.Unmarshal(line, &entry) == nil && slices.Contains([]string{"token", "introspection", "revocation"}, entry.Event) {
 		p.audit <- bytes.Clone(line)
 	}
 }
@@ -167,18 +169,20 @@ func deploy(t *testing.T, folder, secretManager string) *system {
 	return s
 }
 
-// audited returns the log's one line of the last request, if that was for the token endpoint.
-func (s *system) audited(t testing.TB, path string) []byte {
+// decided are the paths of the requests that leave a line in the log.
+var decided = regexp.MustCompile(`/(token|introspect|revoke)(\?|\z)`)
+
+// audited returns the log's one line of the last request, if that was one to decide.
+func (s *system) audited(t testing.TB, path string, status int) []byte {
 	t.Helper()
-	path, _, _ = strings.Cut(path, "?")
-	if s.function == "JWKS" || s.function == "AuthorizationServer" && !strings.HasSuffix(path, "/token") {
+	if s.function == "JWKS" || s.function == "AuthorizationServer" && (status == http.StatusNotFound || !decided.MatchString(path)) {
 		return nil
 	}
 	select {
 	case line := <-s.process.audit:
 		return line
 	case <-time.After(patience):
-		t.Fatalf("the log has no line of the token request:\n%s", s.process.log())
+		t.Fatalf("the log has no line of the request:\n%s", s.process.log())
 		return nil
 	}
 }
@@ -191,14 +195,14 @@ func (s *system) keepSecret(text string) {
 	}
 }
 
-// checkLog holds habits 7 and 8 over everything that the process has written: JSON lines, one for each token request,
+// checkLog holds habits 7 and 8 over everything that the process has written: JSON lines, one for each such request,
 // and no assertion, token, secret or key in any of them.
 func (s *system) checkLog(t *testing.T) {
 	if s.process == nil {
 		return
 	}
 	if left := len(s.process.audit); left > 0 {
-		t.Errorf("the log has %d lines of token requests more than there were", left)
+		t.Errorf("the log has %d lines of requests more than there were", left)
 	}
 	written := s.process.log()
 	for line := range strings.Lines(written) {

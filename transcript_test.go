@@ -2,17 +2,14 @@ package countersign
 
 import (
 	"bytes"
-	"crypto/hmac"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,8 +31,15 @@ type transcript struct {
 
 	sent, received time.Time // of the last request
 	response       string
-	line           []byte // the log's, if it was a token request
+	line           []byte // the log's, if it has one
 	expires        int64  // exp of its access token
+	expiresIn      int64
+	token          granted
+}
+
+// granted is when the last access token was issued, and for how many seconds.
+type granted struct {
+	sent, received time.Time
 	expiresIn      int64
 }
 
@@ -211,7 +215,7 @@ func (p *transcript) exchange(text string, raw bool) {
 		p.Fatal(err)
 	}
 	p.received = time.Now()
-	p.line = p.system.audited(p, path)
+	p.line = p.system.audited(p, path, response.StatusCode)
 	p.keep(answer)
 	p.keepTrace(answer)
 	p.response = p.render(response, answer)
@@ -231,35 +235,44 @@ func (p *transcript) form(body string) string {
 	return strings.Join(parameters, "&")
 }
 
-// keep makes the access token of a response known as $ACCESS_TOKEN, and its jti as $TOKEN_JTI.
+// keep makes the access token of a response known as $ACCESS_TOKEN, and its jti as $TOKEN_JTI. The token before becomes
+// $EARLIER_TOKEN.
 func (p *transcript) keep(answer []byte) {
 	p.Helper()
 	p.expires, p.expiresIn = 0, 0
-	var granted struct {
+	var response struct {
 		AccessToken string `json:"access_token"`
 		ExpiresIn   int64  `json:"expires_in"`
 	}
-	if json.Unmarshal(answer, &granted) != nil || granted.AccessToken == "" {
+	if json.Unmarshal(answer, &response) != nil || response.AccessToken == "" {
 		return
 	}
-	p.system.keepSecret(granted.AccessToken)
-	p.values["$ACCESS_TOKEN"] = granted.AccessToken
-	parts := strings.Split(granted.AccessToken, ".")
-	if len(parts) != 3 {
-		p.Fatal("the access token is no JWT")
+	p.system.keepSecret(response.AccessToken)
+	if p.values["$ACCESS_TOKEN"] != "" {
+		p.values["$EARLIER_TOKEN"], p.values["$EARLIER_TOKEN_JTI"] = p.values["$ACCESS_TOKEN"], p.values["$TOKEN_JTI"]
+	}
+	p.values["$ACCESS_TOKEN"] = response.AccessToken
+	p.token = granted{p.sent, p.received, response.ExpiresIn}
+	says := p.line // of an opaque token nobody else knows more
+	if parts := strings.Split(response.AccessToken, "."); len(parts) == 3 {
+		says = decodePart(p, parts[1])
 	}
 	var claims struct {
 		Issued  int64  `json:"iat"`
 		Expires int64  `json:"exp"`
 		ID      string `json:"jti"`
 	}
-	if err := json.Unmarshal(decodePart(p, parts[1]), &claims); err != nil || claims.ID == "" {
+	if err := json.Unmarshal(says, &claims); err != nil || claims.ID == "" {
 		p.Fatalf("the access token has no claims to speak of: %v", err)
 	}
-	if claims.Expires-claims.Issued != granted.ExpiresIn {
-		p.Errorf("expires_in is %d, and the token's exp %d after its iat", granted.ExpiresIn, claims.Expires-claims.Issued)
+	p.values["$TOKEN_JTI"] = claims.ID
+	if claims.Expires == 0 {
+		return
 	}
-	p.values["$TOKEN_JTI"], p.expires, p.expiresIn = claims.ID, claims.Expires, granted.ExpiresIn
+	if claims.Expires-claims.Issued != response.ExpiresIn {
+		p.Errorf("expires_in is %d, and the token's exp %d after its iat", response.ExpiresIn, claims.Expires-claims.Issued)
+	}
+	p.expires, p.expiresIn = claims.Expires, response.ExpiresIn
 }
 
 // traceID is what the description of a refusal ends with.
@@ -272,136 +285,3 @@ func (p *transcript) keepTrace(answer []byte) {
 		p.values["$TRACE_ID"] = string(found[1])
 	}
 }
-
-// incidental are the header fields that say nothing about the protocol, and those that internal/server holds on every
-// response.
-var incidental = []string{"Connection", "Content-Length", "Date", "Pragma", "X-Content-Type-Options"}
-
-// spelling is that of the specifications, where Go's own differs.
-var spelling = strings.NewReplacer("Etag", "ETag", "Www-", "WWW-")
-
-var (
-	strongTag = regexp.MustCompile(`\A"[^"]+"\z`)
-	version   = regexp.MustCompile(`"version": "[^"]*"`)
-)
-
-// render writes a response as a transcript has it.
-func (p *transcript) render(response *http.Response, body []byte) string {
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s %s\n", response.Proto, response.Status)
-	for _, name := range slices.Sorted(maps.Keys(response.Header)) {
-		for _, value := range response.Header[name] {
-			if name == "Etag" && strongTag.MatchString(value) {
-				p.values["$ETAG"], value = value, "$ETAG"
-			}
-			if !slices.Contains(incidental, name) {
-				fmt.Fprintf(&text, "%s: %s\n", spelling.Replace(name), value)
-			}
-		}
-	}
-	if len(body) > 0 {
-		text.WriteString("\n" + version.ReplaceAllString(p.settle(body, p.assertionDate), `"version": "$$VERSION"`))
-	}
-	return text.String()
-}
-
-// settle indents JSON and writes what differs from run to run by its name. dateOf writes a date, or says that it is of
-// nobody's making.
-func (p *transcript) settle(text []byte, dateOf func(claim string, date int64) (written string, known bool)) string {
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, text, "", "  "); err != nil {
-		return string(text)
-	}
-	settled := indented.String()
-	for name, value := range p.values {
-		settled = strings.ReplaceAll(settled, `"`+value+`"`, `"`+name+`"`)
-	}
-	settled = traceID.ReplaceAllString(settled, ` (trace $$TRACE_ID)"`)
-	settled = dateMember.ReplaceAllStringFunc(settled, func(member string) string {
-		match := dateMember.FindStringSubmatch(member)
-		date, _ := strconv.ParseInt(match[2], 10, 64)
-		if written, known := dateOf(match[1], date); known {
-			return fmt.Sprintf("%q: %q", match[1], written)
-		}
-		return member
-	})
-	if written, with := p.endsWithAssertion(); with {
-		left, _ := time.ParseDuration(written)
-		settled = strings.ReplaceAll(settled, fmt.Sprintf(`"expires_in": %d`, p.expiresIn), fmt.Sprintf(`"expires_in": %.0f`, left.Seconds()))
-	}
-	return settled + "\n"
-}
-
-// endsWithAssertion reports whether the access token ends when an assertion does, and how the transcript writes that.
-// Lifetimes of the tokens' own are whole minutes in every configuration here, and those of such assertions are not.
-func (p *transcript) endsWithAssertion() (written string, with bool) {
-	written, with = p.times[p.expires]
-	return written, with && p.expiresIn%60 != 0
-}
-
-// assertionDate writes a date that an assertion has.
-func (p *transcript) assertionDate(_ string, date int64) (written string, known bool) {
-	written, known = p.times[date]
-	return written, known
-}
-
-// tokenDate writes a date of the access token, which was made between the last request and its response.
-func (p *transcript) tokenDate(claim string, date int64) (written string, known bool) {
-	switch {
-	case claim == "iat":
-		return "now", p.sent.Unix() <= date && date <= p.received.Unix()
-	case p.expiresIn%60 != 0:
-		return p.assertionDate(claim, date)
-	default:
-		return "+" + brief(time.Duration(p.expiresIn)*time.Second), date == p.expires
-	}
-}
-
-// brief writes a duration without the zeros that Duration.String adds.
-func brief(duration time.Duration) string {
-	return strings.TrimSuffix(strings.TrimSuffix(duration.String(), "0s"), "h0m") + map[bool]string{true: "h"}[duration%time.Hour == 0]
-}
-
-// logged is the log's line of the last request.
-func (p *transcript) logged() string {
-	p.Helper()
-	if p.line == nil {
-		p.Fatal("the last request was no token request: it has no line in the log")
-	}
-	return p.settle(aging.ReplaceAll(p.line, nil), p.assertionDate)
-}
-
-// aging is what of a line is another at each playing.
-var aging = regexp.MustCompile(`"time":"[^"]*",|,"key_age":[0-9]+`)
-
-// verify takes a token apart whose signature verifies, and fails where it does not.
-func (p *transcript) verify(name, with string) string {
-	p.Helper()
-	token := p.values["$"+name]
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		p.Fatalf("there is no $%s in three parts", name)
-	}
-	header := decodePart(p, parts[0])
-	var named struct{ Alg, Kid string }
-	if err := json.Unmarshal(header, &named); err != nil {
-		p.Fatal(err)
-	}
-	signed, made := parts[0]+"."+parts[1], decodePart(p, parts[2])
-	var verifies bool
-	switch {
-	case with == "the JWKS":
-		verifies = verifiesWith(publishedKey(p, p.system.process.url, named.Kid), named.Alg, signed, made)
-	case strings.HasPrefix(named.Alg, "HS"):
-		verifies = hmac.Equal(signature(p, named.Alg, with, signed), made)
-	default:
-		verifies = verifiesWith(privateKey(p, with).Public(), named.Alg, signed, made)
-	}
-	if !verifies {
-		p.Errorf("the signature of $%s does not verify with %s", name, with)
-	}
-	return spaced.Replace(string(header)) + "\n" + p.settle(decodePart(p, parts[1]), p.tokenDate)
-}
-
-// spaced puts the spaces into a header that people do.
-var spaced = strings.NewReplacer(`":"`, `": "`, `","`, `", "`)
