@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"os/exec"
 	"path"
@@ -269,5 +270,19 @@ func writeFile(t *testing.T, path, content string) {
 	}
 	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// The builder has no repository to name a commit of, so that the revision is what tells one deployment from another.
+func TestHealth_names_the_revision_that_is_deployed(t *testing.T) {
+	s := deploy(t, "documents", "127.0.0.1:1")
+	response, err := http.Get(s.process.url + "/health")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var health struct{ Version string }
+	if err := json.NewDecoder(response.Body).Decode(&health); err != nil || health.Version != "countersign-00001-abc" {
+		t.Errorf("the version is %q, %v", health.Version, err)
 	}
 }

@@ -1,6 +1,7 @@
 package countersign
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -159,7 +160,8 @@ func readConfiguration(reference string) (name string, document []byte, err erro
 	return name, document, nil
 }
 
-// Version returns the version of this program as the build recorded it.
+// Version returns the version of this program: the commit that the build recorded, or, where it was built from an upload,
+// which is of no commit, the revision that the platform gave it.
 func Version() string {
 	info, known := debug.ReadBuildInfo()
 	if !known {
@@ -170,7 +172,7 @@ func Version() string {
 			return setting.Value
 		}
 	}
-	return info.Main.Version
+	return cmp.Or(os.Getenv("K_REVISION"), info.Main.Version)
 }
 
 // The keys of others with which an instance begins: a file beside the configuration, or, where that is in a secret, the
