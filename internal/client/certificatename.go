@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 // CertificateName is whom the certificate of a client names (RFC 8705 §2.1.2): exactly one of the fields is set. A name
@@ -77,10 +78,12 @@ func parseSubject(text string) (naming, error) {
 }
 
 // hostName is a name without a wildcard, whose labels are ASCII (RFC 5280 §4.2.1.6).
-var hostName = regexp.MustCompile(`\A[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\z`)
+var hostName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\A[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\z`)
+})
 
 func parseDNS(text string) (naming, error) {
-	if !hostName.MatchString(text) || len(text) > 253 {
+	if !hostName().MatchString(text) || len(text) > 253 {
 		return nil, errors.New("it is not a host name in ASCII, without a wildcard and without a dot at its end")
 	}
 	return anySAN(sanDNS, func(name []byte) bool { return equalASCIIFold(string(name), text) }), nil
@@ -116,7 +119,7 @@ func parseIP(text string) (naming, error) {
 
 func parseEmail(text string) (naming, error) {
 	local, host, _ := strings.Cut(text, "@")
-	if local == "" || !hostName.MatchString(host) || !isVisibleASCII(text) {
+	if local == "" || !hostName().MatchString(host) || !isVisibleASCII(text) {
 		return nil, errors.New("it is not an e-mail address in ASCII")
 	}
 	return anySAN(sanEmail, func(name []byte) bool { return string(name) == text }), nil

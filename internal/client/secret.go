@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/alexedwards/argon2id"
@@ -30,10 +31,15 @@ const (
 	maxBcryptSecret    = 72 // bytes; bcrypt looks at no more
 )
 
-// The forms of hashes, since the libraries overlook what stands between and behind the parts.
+// The forms of hashes, since the libraries overlook what stands between and behind the parts. They are compiled where a
+// client has one: a start pays for what its configuration has.
 var (
-	argonForm  = regexp.MustCompile(`\A\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+\z`)
-	bcryptForm = regexp.MustCompile(`\A\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}\z`)
+	argonForm = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\A\$argon2id\$v=19\$m=[0-9]+,t=[0-9]+,p=[0-9]+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+\z`)
+	})
+	bcryptForm = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`\A\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}\z`)
+	})
 )
 
 // SecretHash is a hash of a client secret: argon2id in PHC form, or bcrypt.
@@ -55,7 +61,7 @@ func ParseSecretHash(text string) (*SecretHash, error) {
 	switch {
 	case strings.HasPrefix(text, "$argon2id$"):
 		params, _, _, err := argon2id.DecodeHash(text)
-		if err != nil || !argonForm.MatchString(text) {
+		if err != nil || !argonForm().MatchString(text) {
 			return nil, errors.New("this is not an argon2id hash in PHC form: $argon2id$v=19$m=…,t=…,p=…$salt$hash")
 		}
 		// RFC 9106 §3.1. The library computes with what is less than that until it panics, and a hash of one byte fits
@@ -70,7 +76,7 @@ func ParseSecretHash(text string) (*SecretHash, error) {
 		hash.argon2id = text
 	case strings.HasPrefix(text, "$2"):
 		cost, err := bcrypt.Cost([]byte(text))
-		if err != nil || !bcryptForm.MatchString(text) {
+		if err != nil || !bcryptForm().MatchString(text) {
 			return nil, errors.New("this is not a bcrypt hash: $2b$, the cost in two digits, $, and 53 characters")
 		}
 		if cost > maxBcryptCost {

@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/netip"
-	"regexp"
 	"strings"
 )
 
@@ -58,7 +57,7 @@ func (v value) hostName() string {
 	return name
 }
 
-var hostNameForm = regexp.MustCompile(`\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\z`)
+var hostNameForm = matching(`\A[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\z`)
 
 // certificateURI reads a URI that names a client, such as a SPIFFE ID.
 func (v value) certificateURI() string {
@@ -103,4 +102,4 @@ func (v value) mailAddress() string {
 	return written
 }
 
-var visible = regexp.MustCompile(`\A[!-~]*\z`)
+var visible = matching(`\A[!-~]*\z`)

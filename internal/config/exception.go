@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
@@ -38,7 +37,7 @@ func (v value) dated() (written value, until time.Time, dated bool) {
 }
 
 // dayForm begins with the year 2000. Before it lies the zero time, which says that there is no end.
-var dayForm = regexp.MustCompile(`\A[2-9][0-9]{3}-[0-9]{2}-[0-9]{2}\z`)
+var dayForm = matching(`\A[2-9][0-9]{3}-[0-9]{2}-[0-9]{2}\z`)
 
 // day reads a day of the calendar, and returns its first moment in UTC. YAML knows it with and without quotes.
 func (v value) day() time.Time {

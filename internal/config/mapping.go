@@ -2,7 +2,6 @@ package config
 
 import (
 	"iter"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -216,7 +215,7 @@ func (m *mapping) refuseOthers() {
 }
 
 // simpleName matches the names that can stand in a path as they are.
-var simpleName = regexp.MustCompile(`\A[A-Za-z0-9_-]{1,64}\z`)
+var simpleName = matching(`\A[A-Za-z0-9_-]{1,64}\z`)
 
 // step returns the part of a path that leads to a name of the document's own.
 func step(name string) string {

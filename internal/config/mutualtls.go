@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -120,7 +119,7 @@ func (v value) headerName(otherwise string) string {
 	return name
 }
 
-var headerForm = regexp.MustCompile("\\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\\z")
+var headerForm = matching("\\A[!#$%&'*+.^_`|~0-9A-Za-z-]+\\z")
 
 func clientHeaders() []string {
 	return []string{"Authorization", "DPoP", "Host", "Cookie", "Content-Type", "Content-Length"}

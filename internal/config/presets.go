@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -25,7 +24,7 @@ type Preset struct {
 
 	issuer      string // iss of the one instance that everybody uses; empty: each tenant or cluster has its own
 	issuerAlone bool   // there is no other
-	issuerForm  *regexp.Regexp
+	issuerForm  pattern
 	issuerLike  string // what an issuer looks like, for those who wrote another
 
 	keysNeeded      string    // why keys have to be written; empty: they are found by discovery
@@ -49,7 +48,7 @@ type naming struct{ claim, id string } // both as a condition writes them; id is
 // A form is one that the text of a claim can have.
 type form struct {
 	claim   string // as a condition writes it
-	pattern *regexp.Regexp
+	pattern pattern
 	says    string
 	pins    bool // there is an id in it
 }
@@ -197,7 +196,7 @@ func (p *Preset) readTrustDomain(m *mapping) string {
 	return domain
 }
 
-var trustDomainForm = regexp.MustCompile(`\A[a-z0-9._-]{1,255}\z`)
+var trustDomainForm = matching(`\A[a-z0-9._-]{1,255}\z`)
 
 // claimTypes returns what is known of the claims; nil: nothing.
 func (p *Preset) claimTypes() ClaimTypes {

@@ -1,9 +1,6 @@
 package config
 
-import (
-	"regexp"
-	"time"
-)
+import "time"
 
 // githubActions is a job on GitHub, as "OpenID Connect reference" of GitHub Docs has it (OIDC token claims, Immutable
 // subject claims), and claims_supported of the issuer's own metadata. Ids and numbers are texts.
@@ -34,12 +31,12 @@ var githubActions = Preset{
 		{"claims.actor", "claims.actor_id"},
 	},
 	forms: []form{
-		{"claims.sub", regexp.MustCompile(`\Arepo:[^/:@]+@[0-9]+/[^/:@]+@[0-9]+:.+\z`), "GitHub's immutable form", true},
-		{"claims.sub", regexp.MustCompile(`\Arepo:[^/:@]+/[^/:@]+:.+\z`), "GitHub's classic form", false},
+		{"claims.sub", matching(`\Arepo:[^/:@]+@[0-9]+/[^/:@]+@[0-9]+:.+\z`), "GitHub's immutable form", true},
+		{"claims.sub", matching(`\Arepo:[^/:@]+/[^/:@]+:.+\z`), "GitHub's classic form", false},
 		// The beginning of one, for startsWith, and the ids that a template can ask for.
-		{"claims.sub", regexp.MustCompile(`\Arepo:[^/:@]+@[0-9]+/`), "the beginning of GitHub's immutable form", true},
-		{"claims.sub", regexp.MustCompile(`\A(?:.+:)?repository(?:_owner)?_id:[0-9]+`), "a form with an id", true},
-		{"claims.sub", regexp.MustCompile(`\A[a-z_]+:.+\z`), "a form that the repository or its organization has chosen", false},
+		{"claims.sub", matching(`\Arepo:[^/:@]+@[0-9]+/`), "the beginning of GitHub's immutable form", true},
+		{"claims.sub", matching(`\A(?:.+:)?repository(?:_owner)?_id:[0-9]+`), "a form with an id", true},
+		{"claims.sub", matching(`\A[a-z_]+:.+\z`), "a form that the repository or its organization has chosen", false},
 	},
 	example: `claims.repository_id == "1234" && claims.ref == "refs/heads/main"`,
 }
@@ -54,7 +51,7 @@ var githubActions = Preset{
 var gitlabCI = Preset{
 	name:       "gitlab-ci",
 	issuer:     "https://gitlab.com",
-	issuerForm: regexp.MustCompile(`\Ahttps?://[^/?#]+`),
+	issuerForm: matching(`\Ahttps?://[^/?#]+`),
 	issuerLike: "the URL of the GitLab instance, such as https://gitlab.example.com",
 	// A token lives as long as its job may, which is an hour unless the project says otherwise, and five minutes at least.
 	assertion: Assertion{MaxLifetime: time.Hour, JTIRequired: true},
@@ -81,8 +78,8 @@ var gitlabCI = Preset{
 		{"claims.user_email", "claims.user_id"},
 	},
 	forms: []form{
-		{"claims.sub", regexp.MustCompile(`\Aproject_path:[^:]+:ref_type:[^:]+:ref:.+\z`), "GitLab's own form", false},
-		{"claims.sub", regexp.MustCompile(`\A[a-z_]+:.+\z`), "a form that the project has chosen", false},
+		{"claims.sub", matching(`\Aproject_path:[^:]+:ref_type:[^:]+:ref:.+\z`), "GitLab's own form", false},
+		{"claims.sub", matching(`\A[a-z_]+:.+\z`), "a form that the project has chosen", false},
 	},
 	example: `claims.project_id == "1234" && claims.ref_protected == "true"`,
 }

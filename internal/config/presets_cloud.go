@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"strings"
 	"time"
 )
@@ -39,8 +38,8 @@ var google = Preset{
 		{"claims.google.compute_engine.project_id", "claims.google.compute_engine.project_number"},
 	},
 	forms: []form{
-		{"claims.sub", regexp.MustCompile(`\A[0-9]+\z`), "the unique id of an account", true},
-		{"claims.sub", regexp.MustCompile(`@`), "an e-mail address, which sub never is", false},
+		{"claims.sub", matching(`\A[0-9]+\z`), "the unique id of an account", true},
+		{"claims.sub", matching(`@`), "an e-mail address, which sub never is", false},
 	},
 	example: `claims.sub == "112233445566778899001" && claims.email == "billing@acme.iam.gserviceaccount.com"`,
 }
@@ -52,7 +51,7 @@ var google = Preset{
 // aud is the file's token_uri, or, of the libraries for Python and Java, Google's own whatever the file says.
 var googleServiceAccountKey = Preset{
 	name:       "google-service-account-key",
-	issuerForm: regexp.MustCompile(`\A[^@\s/]+@[^@\s/]+\z`),
+	issuerForm: matching(`\A[^@\s/]+@[^@\s/]+\z`),
 	issuerLike: "the client_email of the key file, such as robot@acme.iam.gserviceaccount.com",
 	keysNeeded: "a key file has no metadata; write its public key, or where it is",
 	assertion: Assertion{
@@ -74,7 +73,7 @@ var googleServiceAccountKey = Preset{
 // only in the same account, and there is no other id.
 var aws = Preset{
 	name:       "aws",
-	issuerForm: regexp.MustCompile(`\Ahttps://[a-z0-9-]+\.tokens\.sts\.[a-z0-9.-]+\z`),
+	issuerForm: matching(`\Ahttps://[a-z0-9-]+\.tokens\.sts\.[a-z0-9.-]+\z`),
 	issuerLike: "the IssuerIdentifier of the account (GetOutboundWebIdentityFederationInfo), such as " +
 		"https://ID.tokens.sts.global.api.aws; the pods of an EKS cluster have the preset kubernetes",
 	// DurationSeconds is 60 to 3600.
@@ -86,9 +85,9 @@ var aws = Preset{
 		"principal_tags": {Name: "map(string, string)"}, "request_tags": {Name: "map(string, string)"},
 	})}},
 	forms: []form{
-		{"claims.sub", regexp.MustCompile(`\Aarn:[a-z-]+:iam::[0-9]{12}:role/.+\z`), "the ARN of a role", false},
-		{"claims.sub", regexp.MustCompile(`\Aarn:[a-z-]+:iam::[0-9]{12}:user/.+\z`), "the ARN of a user", false},
-		{"claims.sub", regexp.MustCompile(`\Aarn:[a-z-]+:sts::[0-9]{12}:assumed-role/.+\z`), "the ARN of a session, which sub never is", false},
+		{"claims.sub", matching(`\Aarn:[a-z-]+:iam::[0-9]{12}:role/.+\z`), "the ARN of a role", false},
+		{"claims.sub", matching(`\Aarn:[a-z-]+:iam::[0-9]{12}:user/.+\z`), "the ARN of a user", false},
+		{"claims.sub", matching(`\Aarn:[a-z-]+:sts::[0-9]{12}:assumed-role/.+\z`), "the ARN of a session, which sub never is", false},
 	},
 	example: `claims.sub == "arn:aws:iam::123456789012:role/deployer"`,
 }
@@ -100,7 +99,7 @@ var aws = Preset{
 // oid is whoever asks, and azp the application by which; both are never given out again. Names are for display.
 var azure = Preset{
 	name:            "azure",
-	issuerForm:      regexp.MustCompile(`\Ahttps://login\.(?:microsoftonline\.com|microsoftonline\.us|partner\.microsoftonline\.cn)/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/v2\.0\z`),
+	issuerForm:      matching(`\Ahttps://login\.(?:microsoftonline\.com|microsoftonline\.us|partner\.microsoftonline\.cn)/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/v2\.0\z`),
 	issuerLike:      "https://login.microsoftonline.com/TENANT/v2.0 with the id of one tenant, in lower case",
 	audiencesNeeded: "the aud of a token is the client id of the API's registration with Entra ID",
 	// An hour and a half at most, but a day for a managed identity; and iat is five minutes before the token is made.
@@ -125,8 +124,8 @@ var azure = Preset{
 		{"claims.given_name", "claims.oid"}, {"claims.xms_mirid", "claims.oid"},
 	},
 	forms: []form{
-		{"claims.oid", regexp.MustCompile(`\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\z`), "an object id", true},
-		{"claims.oid", regexp.MustCompile(`\A[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\z`), "an object id with capital letters, which oid never has", false},
+		{"claims.oid", matching(`\A[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\z`), "an object id", true},
+		{"claims.oid", matching(`\A[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\z`), "an object id with capital letters, which oid never has", false},
 	},
 	example: `claims.oid == "aaaaaaaa-0000-1111-2222-bbbbbbbbbbbb"`,
 }

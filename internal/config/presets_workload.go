@@ -1,7 +1,6 @@
 package config
 
 import (
-	"regexp"
 	"strings"
 	"time"
 )
@@ -15,7 +14,7 @@ import (
 // start in the namespace: no rule is for that one unless it names it, with its namespace.
 var kubernetes = Preset{
 	name:       "kubernetes",
-	issuerForm: regexp.MustCompile(`\Ahttps?://[^/?#]+`),
+	issuerForm: matching(`\Ahttps?://[^/?#]+`),
 	issuerLike: "the issuer of the cluster, an https URL: kubectl get --raw /.well-known/openid-configuration",
 	// expirationSeconds of the projected volume; 3600 unless the pod says otherwise.
 	assertion: Assertion{MaxLifetime: time.Hour, Reusable: true},
@@ -36,22 +35,22 @@ var kubernetes = Preset{
 	},
 	forms: []form{
 		{"claims.sub", defaultAccount, "a default service account", false},
-		{"claims.sub", regexp.MustCompile(`\Asystem:serviceaccount:[^:]+:[^:]+\z`), "a service account", false},
+		{"claims.sub", matching(`\Asystem:serviceaccount:[^:]+:[^:]+\z`), "a service account", false},
 	},
 	example: `claims.sub == "system:serviceaccount:payments:deployer"`,
 }
 
-var defaultAccount = regexp.MustCompile(`\Asystem:serviceaccount:[a-z0-9-]+:default\z`)
+var defaultAccount = matching(`\Asystem:serviceaccount:[a-z0-9-]+:default\z`)
 
 // namedAccount finds default accounts that stand as a text in a condition. What a name of Kubernetes is made of needs no
 // escapes, so nothing can look like one to this and like something else to CEL.
-var namedAccount = regexp.MustCompile(`["'](system:serviceaccount:[a-z0-9-]+:default)["']`)
+var namedAccount = matching(`["'](system:serviceaccount:[a-z0-9-]+:default)["']`)
 
 // noDefaultAccount is the condition that an account is no default one, or one of those that the rule's own names.
 func noDefaultAccount(condition string) string {
 	var required strings.Builder
 	required.WriteString(`!claims.sub.endsWith(":default")`)
-	for _, named := range namedAccount.FindAllStringSubmatch(condition, -1) {
+	for _, named := range namedAccount().FindAllStringSubmatch(condition, -1) {
 		required.WriteString(` || claims.sub == "` + named[1] + `"`)
 	}
 	return required.String()
@@ -72,8 +71,8 @@ var spiffe = Preset{
 		return []Requirement{{`claims.sub.startsWith("spiffe://` + issuer.TrustDomain + `/")`, "the SPIFFE ID is of the trust domain"}}
 	},
 	forms: []form{
-		{"claims.sub", regexp.MustCompile(`\Aspiffe://[a-z0-9._-]+/.+\z`), "a SPIFFE ID", false},
-		{"claims.sub", regexp.MustCompile(`\Aspiffe://[a-z0-9._-]+/?\z`), "a trust domain, and no workload", false},
+		{"claims.sub", matching(`\Aspiffe://[a-z0-9._-]+/.+\z`), "a SPIFFE ID", false},
+		{"claims.sub", matching(`\Aspiffe://[a-z0-9._-]+/?\z`), "a trust domain, and no workload", false},
 	},
 	example: `claims.sub == "spiffe://example.org/payments/deployer"`,
 }

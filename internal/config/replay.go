@@ -1,7 +1,5 @@
 package config
 
-import "regexp"
-
 // Replay says where what may be used once is remembered (protocol R).
 type Replay struct {
 	At        Position
@@ -28,4 +26,4 @@ func (v value) firestoreName() string {
 	return name
 }
 
-var firestoreForm = regexp.MustCompile(`\Aprojects/[^/\s]+/databases/[^/\s]+\z`)
+var firestoreForm = matching(`\Aprojects/[^/\s]+/databases/[^/\s]+\z`)

@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode"
 )
@@ -19,7 +18,7 @@ func (v value) identifier() string {
 	return name
 }
 
-var printable = regexp.MustCompile(`\A[ -~]*\z`)
+var printable = matching(`\A[ -~]*\z`)
 
 // filename reads the path of a file or folder.
 func (v value) filename() string {
@@ -39,7 +38,7 @@ func (v value) scope() string {
 	return scope
 }
 
-var scopeToken = regexp.MustCompile(`\A[\x21\x23-\x5B\x5D-\x7E]*\z`)
+var scopeToken = matching(`\A[\x21\x23-\x5B\x5D-\x7E]*\z`)
 
 // secretName reads the name of a secret in Secret Manager. A text that is no such name is never repeated in the fault:
 // it may be the secret itself, written in the wrong place.
@@ -53,7 +52,7 @@ func (v value) secretName() string {
 	return name
 }
 
-var secretForm = regexp.MustCompile(`\Aprojects/[^/\s]+/secrets/[^/\s]+\z`)
+var secretForm = matching(`\Aprojects/[^/\s]+/secrets/[^/\s]+\z`)
 
 // kmsKeyName reads the name of a key in Cloud KMS. A text that is no such name is never repeated in the fault: it may be
 // the key itself.
@@ -67,7 +66,7 @@ func (v value) kmsKeyName() string {
 	return name
 }
 
-var kmsKeyForm = regexp.MustCompile(`\Aprojects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+\z`)
+var kmsKeyForm = matching(`\Aprojects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+\z`)
 
 // issuer reads the service's own issuer identifier: a URL with scheme https, without query and fragment (RFC 8414 §2).
 // A path is allowed, with or without a final slash. http is for a service that only its own machine can reach.
@@ -188,7 +187,7 @@ func secretHash(v value) SecretHash {
 }
 
 var (
-	argon2idForm = regexp.MustCompile(`\A\$argon2id\$v=19\$m=[0-9]{1,10},t=[0-9]{1,10},p=[0-9]{1,3}` +
+	argon2idForm = matching(`\A\$argon2id\$v=19\$m=[0-9]{1,10},t=[0-9]{1,10},p=[0-9]{1,3}` +
 		`\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+\z`)
-	bcryptForm = regexp.MustCompile(`\A\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}\z`)
+	bcryptForm = matching(`\A\$2[aby]\$[0-9]{2}\$[./A-Za-z0-9]{53}\z`)
 )

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -156,7 +155,7 @@ func (v value) only(word string) bool {
 
 // durationForm is narrower than Go's: whole numbers down to the second, since exp and iat are whole seconds in practice
 // and a fraction would be cut off unseen.
-var durationForm = regexp.MustCompile(`\A([0-9]+h)?([0-9]+m)?([0-9]+s)?\z`)
+var durationForm = matching(`\A([0-9]+h)?([0-9]+m)?([0-9]+s)?\z`)
 
 // duration reads a duration from shortest to longest, and returns otherwise where there is none.
 func (v value) duration(otherwise, shortest, longest time.Duration) time.Duration {
