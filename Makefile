@@ -3,7 +3,7 @@
 TOOLS = go tool -modfile=.ci/tools.mod
 FUZZTIME ?= 10s
 
-.PHONY: run test race fuzz rehearse lint vulnerabilities interop simulation bench tidy terraform check
+.PHONY: run test race fuzz rehearse lint vulnerabilities interop simulation bench load tidy terraform check
 
 run: ## the whole system on this machine
 	go run ./localrun
@@ -39,6 +39,15 @@ bench: ## ratios, measured in one run on one core
 	go test ./internal/bench -run '^$$' -bench Load -cpu 1 -benchtime 10x
 	go test ./internal/bench -run '^$$' -bench ReplayMemory -cpu 1 -benchtime 300x
 	go test ./internal/bench -run '^$$' -bench '^BenchmarkMemory' -cpu 1 -benchtime 1000000x -timeout 30m
+	go test ./internal/bench -run '^$$' -bench ColdStart -benchtime 20x
+	go test ./internal/bench -run '^$$' -bench Size -benchtime 1x
+	go test ./internal/bench -run '^$$' -bench ProcessMemory -benchtime 100000x
+	go test ./internal/bench -run '^$$' -bench Signatures -cpu 1 -benchtime 300x
+	go test ./internal/bench -run '^$$' -bench OpenSSL -benchtime 100x
+	go test ./internal/bench -run '^$$' -bench '^BenchmarkTokens' -cpu 1 -benchtime 4x
+
+load: ## a function on one processor under load and under a flood, for two minutes: a process for each side
+	go test ./internal/bench -run '^$$' -bench 'Traffic|Flood' -cpu 1 -benchtime 3x -timeout 5m
 
 terraform: ## terraform/: format, validity, tests with mocked providers
 	.ci/terraform

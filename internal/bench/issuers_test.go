@@ -44,7 +44,7 @@ func (s *system) bearer(tb testing.TB) string {
 	tb.Helper()
 	return url.Values{
 		"grant_type": {oauth.JWTBearer},
-		"assertion":  {s.assertion(tb, "issuer-0", "job-0")},
+		"assertion":  {s.party.assertion(tb, s.clock.Load(), "issuer-0", "job-0")},
 		"scope":      {"read"},
 	}.Encode()
 }

@@ -2,12 +2,10 @@ package bench
 
 import (
 	"crypto"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,7 +15,6 @@ import (
 
 	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
-	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/seal"
 	"example.com/countersign/internal/server"
 	"example.com/countersign/internal/service"
@@ -28,9 +25,8 @@ const issuer = "https://auth.example.com"
 // system is a whole authorization server with one party that is measured among others.
 type system struct {
 	handler http.Handler
-	key     jose.SigningKey
+	party   party
 	clock   atomic.Int64 // seconds since 1970
-	made    int
 }
 
 // newSystem builds a server with clients whose own key and whose measured client's key have this algorithm.
@@ -46,8 +42,8 @@ func serve(tb testing.TB, algorithm jose.Algorithm, configure func(party jose.Si
 	s := &system{}
 	s.clock.Store(time.Now().Unix())
 	writeKey(tb, filepath.Join(folder, "signing.pem"), algorithm)
-	s.key = writeKey(tb, filepath.Join(folder, "client.pem"), algorithm)
-	built, _, faults := service.Load("bench.yaml", configure(s.key), service.Surroundings{
+	s.party.key = writeKey(tb, filepath.Join(folder, "client.pem"), algorithm)
+	built, _, faults := service.Load("bench.yaml", configure(s.party.key), service.Surroundings{
 		Secrets: func(string) keys.Source { return sealingKeys{seal.NewKeyMaterial()} },
 		Folder:  folder,
 		Now:     func() time.Time { return time.Unix(s.clock.Load(), 0) },
@@ -123,34 +119,7 @@ func ownKeySet(tb testing.TB, party int, measured jose.SigningKey) []byte {
 }
 
 // form is the body of one token request with a client assertion.
-func (s *system) form(tb testing.TB) string {
-	tb.Helper()
-	return url.Values{
-		"grant_type":            {oauth.ClientCredentials},
-		"client_assertion_type": {oauth.ClientAssertionTypeJWTBearer},
-		"client_assertion":      {s.assertion(tb, "client-0", "client-0")},
-		"scope":                 {"read"},
-	}.Encode()
-}
-
-// assertion is one that has not been used.
-func (s *system) assertion(tb testing.TB, issuedBy, subject string) string {
-	tb.Helper()
-	s.made++
-	now := s.clock.Load()
-	claims, err := json.Marshal(map[string]any{
-		"iss": issuedBy, "sub": subject, "aud": issuer,
-		"iat": now, "exp": now + 60, "jti": fmt.Sprintf("b2d9-%016x-%d", now, s.made),
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	assertion, err := s.key.Sign("JWT", claims)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return assertion
-}
+func (s *system) form(tb testing.TB) string { return s.party.form(tb, s.clock.Load()) }
 
 // over serves handler on loopback and returns a function that posts one form to it.
 func over(tb testing.TB, handler http.Handler) func(form string) {
