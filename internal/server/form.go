@@ -42,15 +42,10 @@ func (s *Server) readForm(w http.ResponseWriter, r *http.Request) (oauth.Form, e
 	if len(r.Header.Values("Content-Encoding")) > 0 {
 		return oauth.Form{}, invalid("content_encoding", "the body must not be compressed")
 	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), maxBody)) + bytes.MinRead)
-	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody)); err != nil {
-		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-			return oauth.Form{}, &statusError{invalid("body_too_large", "the body is larger than 64 KiB"), http.StatusRequestEntityTooLarge}
-		}
-		return oauth.Form{}, invalid("body_unreadable", "the body ended before it was complete")
+	text, err := s.readBody(w, r)
+	if err != nil {
+		return oauth.Form{}, err
 	}
-	text := body.String()
 	if strings.Count(text, "&") >= maxParameters {
 		return oauth.Form{}, invalid("too_many_parameters", "the body has more than 64 parameters")
 	}
@@ -68,6 +63,26 @@ func (s *Server) readForm(w http.ResponseWriter, r *http.Request) (oauth.Form, e
 		Proofs:        r.Header.Values("DPoP"),
 		Certificates:  certificates,
 	}, nil
+}
+
+// readBody reads all of the body, into memory that is used again and keeps nothing of it.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) (string, error) {
+	body, again := s.bodies.Get().(*bytes.Buffer)
+	if !again {
+		body = &bytes.Buffer{}
+	}
+	_, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	text := body.String()
+	clear(body.Bytes())
+	body.Reset()
+	s.bodies.Put(body)
+	if err == nil {
+		return text, nil
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return "", &statusError{invalid("body_too_large", "the body is larger than 64 KiB"), http.StatusRequestEntityTooLarge}
+	}
+	return "", invalid("body_unreadable", "the body ended before it was complete")
 }
 
 // certificates returns what the proxy in front of us says of the TLS client (protocol M1).
@@ -92,8 +107,12 @@ func isForm(fields []string) bool {
 	if len(fields) != 1 {
 		return false
 	}
+	const form = "application/x-www-form-urlencoded"
+	if fields[0] == form { // as almost everybody writes it
+		return true
+	}
 	mediaType, _, err := mime.ParseMediaType(fields[0])
-	return err == nil && mediaType == "application/x-www-form-urlencoded"
+	return err == nil && mediaType == form
 }
 
 func invalid(reason, description string) *oauth.Error {

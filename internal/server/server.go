@@ -73,6 +73,7 @@ type Server struct {
 
 	all, tokens, keys http.Handler
 	records           sync.Pool // of *trace.Record
+	bodies            sync.Pool // of *bytes.Buffer
 }
 
 // New returns a server.
