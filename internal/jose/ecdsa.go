@@ -5,7 +5,6 @@ import (
 	"crypto/ecdsa"
 	"crypto/rand"
 	"errors"
-	"math/big"
 
 	"github.com/lestrrat-go/jwx/v2/jwa"
 	"golang.org/x/crypto/cryptobyte"
@@ -58,11 +57,42 @@ func (a ecdsaAlgorithm) Verify(signed, signature []byte, key any) error {
 	if len(signature) != 2*a.size {
 		return ErrSignature
 	}
-	r, s := new(big.Int).SetBytes(signature[:a.size]), new(big.Int).SetBytes(signature[a.size:])
-	if !ecdsa.Verify(public, a.digest(signed), r, s) {
+	if !ecdsa.VerifyASN1(public, a.digest(signed), encodeSignature(signature[:a.size], signature[a.size:])) {
 		return ErrSignature
 	}
 	return nil
+}
+
+// encodeSignature returns r and s as crypto/ecdsa reads them (RFC 3279 §2.2.3), in the one form that DER has. The
+// function of crypto/ecdsa that takes them as they are makes the same by way of numbers.
+func encodeSignature(r, s []byte) []byte {
+	const sequence, integer, longLength = 0x30, 0x02, 0x81 // a length of 128 and more, in one further byte
+	r, s = unsigned(r), unsigned(s)
+	encoded := make([]byte, 0, len(r)+len(s)+7)
+	encoded = append(encoded, sequence)
+	length := len(r) + len(s) + 4
+	if length >= 0x80 {
+		encoded = append(encoded, longLength)
+	}
+	encoded = append(encoded, byte(length), integer, byte(len(r))) //nolint:gosec // 138 at most, that of ES512
+	encoded = append(encoded, r...)
+	encoded = append(encoded, integer, byte(len(s))) //nolint:gosec // likewise
+	return append(encoded, s...)
+}
+
+// unsigned returns a number without zeros in front, but for one where there would be nothing else, or a sign.
+func unsigned(number []byte) []byte {
+	start := 0
+	for start < len(number)-1 && number[start] == 0 {
+		start++
+	}
+	if number[start] >= 0x80 {
+		if start == 0 {
+			return append([]byte{0}, number...)
+		}
+		start--
+	}
+	return number[start:]
 }
 
 func (a ecdsaAlgorithm) digest(signed []byte) []byte {
