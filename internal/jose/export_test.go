@@ -6,15 +6,15 @@ var DecodeObject = decodeObject
 // VerifyPayload is Parse, Find and Verify for a payload that is no set of claims, as in most published vectors. It also
 // reports whether it came as far as the signature.
 func VerifyPayload(text string, keys KeySet) (reached bool, err error) {
-	token, _, err := parseParts(text)
+	parts, err := parseParts(text)
 	if err != nil {
 		return false, err
 	}
-	key, err := keys.Find(token)
+	key, err := keys.Find(parts.token)
 	if err != nil {
 		return false, err
 	}
-	_, err = token.Verify(key)
+	_, err = parts.token.Verify(key)
 	return true, err
 }
 

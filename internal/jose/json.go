@@ -19,8 +19,12 @@ var ErrJSON = &Fault{"json_malformed", "a part of the JWT is not one JSON object
 // decodeObject reads exactly one JSON object (RFC 8259): no duplicate names at any depth, no invalid UTF-8 or lone
 // surrogates, nothing behind it. Whole numbers that fit become int64, others float64, so that conditions see types.
 // The error is ErrJSON.
-func decodeObject(text []byte) (map[string]any, error) {
-	decoder := jsontext.NewDecoder(bytes.NewBuffer(text))
+func decodeObject(text []byte) (map[string]any, error) { return decodeWith(&jsontext.Decoder{}, text) }
+
+// decodeWith is decodeObject with a decoder that may have read something before: what it remembers names in is used
+// again.
+func decodeWith(decoder *jsontext.Decoder, text []byte) (map[string]any, error) {
+	decoder.Reset(bytes.NewBuffer(text))
 	if decoder.PeekKind() != '{' {
 		return nil, ErrJSON
 	}

@@ -10,13 +10,13 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"github.com/lestrrat-go/jwx/v2/jws"
 )
 
@@ -203,7 +203,7 @@ func member(name, text string) string {
 	if text == "" {
 		return ""
 	}
-	quoted, _ := json.Marshal(text) // a string always encodes
+	quoted, _ := jsontext.AppendQuote(nil, text) // what is no UTF-8 becomes U+FFFD
 	return `,"` + name + `":` + string(quoted)
 }
 

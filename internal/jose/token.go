@@ -3,6 +3,8 @@ package jose
 import (
 	"encoding/base64"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // maxLength is the length in bytes beyond which a JWT is refused unread (protocol T4).
@@ -38,37 +40,44 @@ type Token struct {
 // Parse takes a compact JWS apart. It decides everything that can be decided without a key (protocol A1, A4, A6);
 // the error is one of the Faults above or ErrJSON.
 func Parse(text string) (*Token, error) {
-	token, payload, err := parseParts(text)
+	parts, err := parseParts(text)
 	if err != nil {
 		return nil, err
 	}
-	object, err := decodeObject(payload)
+	object, err := decodeWith(parts.decoder, parts.payload)
 	if err != nil {
 		return nil, err
 	}
-	if token.claims, err = newClaims(object); err != nil {
+	if parts.token.claims, err = newClaims(object); err != nil {
 		return nil, err
 	}
-	return token, nil
+	return parts.token, nil
 }
 
-// parseParts is Parse without the claims: the payload is decoded and not yet read.
-func parseParts(text string) (token *Token, payload []byte, err error) {
+// parts are those of a JWT, of which the payload is decoded and not yet read.
+type parts struct {
+	token   *Token // without its claims
+	payload []byte
+	decoder *jsontext.Decoder // has read the header
+}
+
+// parseParts is Parse without the claims.
+func parseParts(text string) (parts, error) {
 	header, body, signature, err := split(text)
 	if err != nil {
-		return nil, nil, err
+		return parts{}, err
 	}
-	token = &Token{signed: []byte(text[:len(header)+1+len(body)])}
-	if err := token.parseHeader(header); err != nil {
-		return nil, nil, err
+	p := parts{token: &Token{signed: []byte(text[:len(header)+1+len(body)])}, decoder: &jsontext.Decoder{}}
+	if err := p.token.parseHeader(p.decoder, header); err != nil {
+		return parts{}, err
 	}
-	if token.signature, err = decodePart(signature); err != nil {
-		return nil, nil, err
+	if p.token.signature, err = decodePart(signature); err != nil {
+		return parts{}, err
 	}
-	if payload, err = decodePart(body); err != nil {
-		return nil, nil, err
+	if p.payload, err = decodePart(body); err != nil {
+		return parts{}, err
 	}
-	return token, payload, nil
+	return p, nil
 }
 
 // split cuts without allocating, however many dots there are.
@@ -104,12 +113,12 @@ func decodePart(part string) ([]byte, error) {
 	return decoded, nil
 }
 
-func (t *Token) parseHeader(part string) error {
+func (t *Token) parseHeader(decoder *jsontext.Decoder, part string) error {
 	text, err := decodePart(part)
 	if err != nil {
 		return err
 	}
-	header, err := decodeObject(text)
+	header, err := decodeWith(decoder, text)
 	if err != nil {
 		return err
 	}
