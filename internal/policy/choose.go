@@ -61,12 +61,14 @@ func combine(chosen []match, requested oauth.Scope) (Decision, error) {
 	first := chosen[0]
 	decision := Decision{
 		subject:  first.subject,
+		audience: []string{first.rule.Resource},
+		rules:    []*Rule{first.rule},
 		scope:    first.granted(requested),
 		lifetime: first.rule.Lifetime,
 		claims:   maps.Clone(first.claims),
 	}
-	for _, m := range chosen {
-		if m.subject != decision.subject || !reflect.DeepEqual(m.claims, first.claims) ||
+	for _, m := range chosen[1:] {
+		if m.subject != first.subject || !reflect.DeepEqual(m.claims, first.claims) ||
 			m.rule.ExpiresWithAssertion != first.rule.ExpiresWithAssertion {
 			return Decision{}, &oauth.Error{
 				Code:        oauth.InvalidTarget,
