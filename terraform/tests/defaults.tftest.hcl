@@ -50,6 +50,8 @@ run "one_function_serves_everything" {
     condition = google_cloudfunctions2_function.http["countersign"].service_config[0].environment_variables == tomap({
       COUNTERSIGN_CONFIG   = "projects/acme-auth/secrets/countersign-config"
       GOOGLE_CLOUD_PROJECT = "acme-auth"
+      GOGC                 = "400"
+      GOMEMLIMIT           = "384MiB"
     })
     error_message = "It follows the configuration in its secret."
   }
