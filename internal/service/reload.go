@@ -38,7 +38,7 @@ type Follower struct {
 const (
 	configurationFresh = time.Minute
 	configurationStale = 24 * time.Hour
-	configurationLoad  = 10 * time.Second
+	configurationLoad  = 5 * time.Second // which whoever asks waits for, where there is none that serves on
 )
 
 // Follow returns the service of the configuration in the secret of this name, which has not been read yet. snapshot is

@@ -27,8 +27,8 @@ const (
 	// Bound is how long after its writing a new version takes effect at the latest, while the place that keeps it answers.
 	Bound = time.Minute
 
-	stale    = 24 * time.Hour // for so long the last good one counts while that does not answer
-	timeout  = 10 * time.Second
+	stale    = 24 * time.Hour  // for so long the last good one counts while that does not answer
+	timeout  = 5 * time.Second // which whoever asks waits for, where there is none that counts on
 	patience = time.Second
 	retry    = 2 * time.Second
 )
