@@ -31,27 +31,31 @@ func (d *deployed) rotateKeys(ctx context.Context, delivered event.Event) error 
 	if about.kind != rotationDue {
 		return nil // Of every change to a secret there is a notice, of those too that a rotation makes.
 	}
-	log := d.surroundings.Log.With("event", "rotation", "secret", about.secret, "asked", about.asked.UTC().Format(time.RFC3339))
+	withNotice := d.surroundings.Log.With("secret", about.secret, "asked", about.asked.UTC().Format(time.RFC3339))
+	log := withNotice.With("event", "rotation")
 	ring, err := d.ringOf(ctx, about.secret)
 	if errors.Is(err, errForeignSecret) {
 		log.ErrorContext(ctx, "a notice is refused", "error", err.Error())
 		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("rotating keys: %w", err)
+	var done keys.Rotation
+	if err == nil {
+		ring.Log = withNotice // what it finds are events of their own
+		done, err = keys.Rotate(ctx, ring, about.asked)
 	}
-	ring.Log = log
-	done, err := keys.Rotate(ctx, ring, about.asked)
-	record(ctx, log, done)
-	if err != nil {
-		return fmt.Errorf("rotating keys: %w", err)
-	}
-	return nil
+	return record(ctx, log, done, err)
 }
 
-// record is the audit line of a rotation.
-func record(ctx context.Context, log *slog.Logger, done keys.Rotation) {
-	log.InfoContext(ctx, "rotation", "added", done.Added, "disabled", done.Disabled, "destroyed", done.Destroyed)
+// record writes the audit line of a rotation, and returns what the notice is answered with. A failure is logged here as
+// well as returned: the framework writes what is returned to it as plain text, where no alert looks.
+func record(ctx context.Context, log *slog.Logger, done keys.Rotation, err error) error {
+	log = log.With("added", done.Added, "disabled", done.Disabled, "destroyed", done.Destroyed)
+	if err != nil {
+		log.ErrorContext(ctx, "a rotation failed, and the notice is wanted again", "error", err.Error())
+		return fmt.Errorf("rotating keys: %w", err)
+	}
+	log.InfoContext(ctx, "rotation")
+	return nil
 }
 
 // notice is what Secret Manager says in its attributes of a message ("Event notifications" in its documentation).

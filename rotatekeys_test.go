@@ -307,6 +307,7 @@ func TestRotateKeys_wants_the_notice_again_where_it_could_not_act(t *testing.T) 
 	if status := r.deliver(due(r.secret, asked)); status < 500 {
 		t.Errorf("without Secret Manager it is answered with %d", status)
 	}
+	r.awaitLog("without Secret Manager", "", `"severity":"ERROR"`, `"event":"rotation"`, r.secret, `"added":""`) // for the alert
 	embedded, err := localsecrets.Start(localsecrets.Config{Now: time.Now, Address: address})
 	if err != nil {
 		t.Fatal(err)
