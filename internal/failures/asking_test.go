@@ -34,6 +34,15 @@ func laterClient(w *world) request {
 	return request{"/token", w.proves("later", url.Values{"grant_type": {"client_credentials"}})}
 }
 
+// A client whose secret is in Secret Manager.
+func warehouse(w *world) request {
+	key, err := jose.NewSharedSecretSigningKey([]byte(sharedSecret), jose.HS256, "1")
+	w.must(err)
+	asked := client(w)
+	asked.form.Set("client_assertion", w.assert(key, "warehouse", "warehouse"))
+	return asked
+}
+
 // Somebody comes with an assertion of the issuer.
 func vouchedFor(w *world) request { return vouchedBy(w, w.issuer) }
 

@@ -70,6 +70,41 @@ func issuerPublishesNothing(w *world) {
 	w.publisher.set.Store(&none)
 }
 
+// What clients and issuers have in Secret Manager serves on for 24 hours as well. What signs is in Cloud KMS here.
+func TestSecretsOfClients(t *testing.T) {
+	play(t, []row{
+		{
+			name: "Secret Manager is down when an instance starts", config: withSharedSecret,
+			fault: []step{secretManager(down), anInstanceStarts},
+			asks:  warehouse, gets: unavailable, told: "shared_secret", others: client,
+			mend: []step{secretManager(works)},
+		},
+		{
+			name: "Secret Manager is down for 23 h", config: withSharedSecret,
+			fault: []step{inTheMeantime(warehouse), secretManager(down), after(23 * time.Hour)},
+			asks:  warehouse, gets: good, told: "shared_secret", others: client,
+			mend: []step{secretManager(works)},
+		},
+		{
+			name: "Secret Manager is down for 24 h", config: withSharedSecret,
+			fault: []step{inTheMeantime(warehouse), secretManager(down), after(24 * time.Hour)},
+			asks:  warehouse, gets: unavailable, told: "shared_secret", others: client,
+			mend: []step{secretManager(works)},
+		},
+		{
+			name: "a new version is too short for the algorithm", config: withSharedSecret,
+			fault: []step{inTheMeantime(warehouse), newVersion(clientSecret, "short"), after(time.Minute)},
+			asks:  warehouse, gets: good, told: "shared_secret", others: client,
+		},
+		{
+			name: "all versions are disabled", config: withSharedSecret,
+			fault: []step{inTheMeantime(warehouse), allVersionsDisabled(clientSecret), after(time.Minute)},
+			asks:  warehouse, gets: badClient, others: client,
+			mend: []step{enabled(clientSecret)},
+		},
+	})
+}
+
 // Where nobody knows who is stopped, nobody gets anything.
 func TestStopList(t *testing.T) {
 	play(t, []row{

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -170,7 +171,7 @@ func (p *process) url() (url string) {
 	return url
 }
 
-// errorLine returns what the page says of the only line of the log that is an error.
+// errorLine returns what the page says of the only thing in the log that is an error.
 func (p *process) errorLine(about func(entry) string) string {
 	p.t.Helper()
 	var said []string
@@ -182,11 +183,14 @@ func (p *process) errorLine(about func(entry) string) string {
 		if err := json.Unmarshal([]byte(line), &e); err != nil {
 			p.t.Errorf("a line is not JSON: %s", line)
 		}
+		if strings.Count(line, `"event":`) != 1 {
+			p.t.Errorf("a line is about one thing: %s", line)
+		}
 		if e.Severity == "ERROR" {
 			said = append(said, about(e))
 		}
 	}
-	if len(said) != 1 {
+	if said = slices.Compact(said); len(said) != 1 {
 		p.t.Errorf("there are %d errors in the log:\n%s", len(said), p.log())
 	}
 	return strings.Join(said, "<br>")

@@ -1,6 +1,7 @@
 package failures
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -49,6 +50,16 @@ func (r *rotation) notice(secret string, asked time.Time) int {
 	return r.post(r.at, map[string]string{"eventType": "SECRET_ROTATE", "secretId": secret, "timestamp": asked.Format(time.RFC3339Nano)})
 }
 
+// withGarbage stands for the secret when somebody has added what is no key.
+const withGarbage = signingSecret + " with garbage"
+
+func (r *rotation) addGarbage() {
+	r.t.Helper()
+	if _, err := r.operator.AddVersion(r.t.Context(), signingSecret, []byte("garbage")); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
 func (r *rotation) versions() int {
 	r.t.Helper()
 	versions, err := r.operator.Versions(r.t.Context(), signingSecret)
@@ -70,18 +81,24 @@ func TestRotation(t *testing.T) {
 		again  int  // so often it is delivered besides
 		taken  bool
 		keys   int
-		failed bool // the log has an error
+		error  string // of the log; empty: there is none
 	}{
-		{"none; a notice comes", works, signingSecret, false, 0, true, 1, false},
-		{"a notice comes three times", works, signingSecret, false, 2, true, 1, false},
-		{"a notice comes after a later one", works, signingSecret, true, 0, true, 0, false},
-		{"a notice about a secret of somebody else", works, signingSecret + "-of-nobody", false, 0, true, 0, true},
-		{"Secret Manager is down", down, signingSecret, false, 0, false, 0, true},
-		{"the permission is taken away", forbidden, signingSecret, false, 0, false, 0, true},
+		{"none; a notice comes", works, signingSecret, false, 0, true, 1, ""},
+		{"a notice comes three times", works, signingSecret, false, 2, true, 1, ""},
+		{"a notice comes after a later one", works, signingSecret, true, 0, true, 0, ""},
+		{"a notice about a secret of somebody else", works, signingSecret + "-of-nobody", false, 0, true, 0, "rotation"},
+		{"the secret has a version that holds no key", works, withGarbage, false, 0, true, 1, "key_version"},
+		{"Secret Manager is down", down, signingSecret, false, 0, false, 0, "rotation"},
+		{"the permission is taken away", forbidden, signingSecret, false, 0, false, 0, "rotation"},
 	} {
 		seen.expect(row.name)
 		t.Run(row.name, func(t *testing.T) {
 			r := newRotation(t)
+			if row.secret == withGarbage {
+				r.addGarbage()
+				row.secret = signingSecret
+			}
+			before := r.versions()
 			r.door.become(row.fault)
 			asked := time.Now()
 			if row.older {
@@ -94,18 +111,18 @@ func TestRotation(t *testing.T) {
 			if taken := status < 300; taken != row.taken || !taken && status < 500 {
 				t.Errorf("the notice is answered with %d:\n%s", status, r.log())
 			}
-			made := r.versions() - 1
+			made := r.versions() - before
 			if made != row.keys {
 				t.Errorf("there are %d new keys", made)
 			}
 			said := "–"
-			if row.failed {
+			if row.error != "" {
 				r.await("say so", func() bool { return strings.Contains(r.log(), "ERROR") })
 				said = r.errorLine(func(e entry) string {
-					if e.Event != "rotation" || e.Error == "" {
+					if e.Event != row.error || e.Error == "" {
 						t.Errorf("the log does not say why: %v", e)
 					}
-					return "`rotation` error"
+					return "`" + e.Event + "` " + cmp.Or(e.Decision, "error")
 				})
 			}
 			seen.record(row.name, fmt.Sprint(status), fmt.Sprint(made), said)

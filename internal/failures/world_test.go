@@ -38,9 +38,13 @@ const (
 	signingSecret       = "projects/acme/secrets/signing-keys"
 	configurationSecret = "projects/acme/secrets/configuration"
 	stopSecret          = "projects/acme/secrets/stop-list"
+	clientSecret        = "projects/acme/secrets/warehouse"
 	database            = "projects/acme/databases/countersign"
 	kmsKey              = "projects/acme/locations/global/keyRings/auth/cryptoKeys/signing"
 )
+
+// sharedSecret is what a client has in Secret Manager instead of a key pair.
+const sharedSecret = "a secret of tests, which is as long as HS256 wants it"
 
 // tokensLive is how long tokens are good for in this configuration.
 const tokensLive = time.Hour
@@ -73,7 +77,14 @@ clients:
 )
 
 var (
-	withKMS         = strings.Replace(usual, "secret: "+signingSecret, "kms: "+kmsKey, 1)
+	withKMS          = strings.Replace(usual, "secret: "+signingSecret, "kms: "+kmsKey, 1)
+	withSharedSecret = strings.Replace(withKMS, "  - id: api\n", `  - id: warehouse
+    authentication: client_secret_jwt
+    keys: {shared_secret: `+clientSecret+`, algorithm: HS256}
+    grants: [client_credentials]
+    allow: [{resource: `+api+`, scopes: [read]}]
+  - id: api
+`, 1)
 	withKMSAndStops = withKMS + "stop_list: {secret: " + stopSecret + "}\n"
 	withLaterClient = strings.Replace(usual, "  - id: api\n", `  - id: later
     authentication: private_key_jwt
@@ -179,7 +190,7 @@ func (w *world) startSecretManager() {
 	encoded, err := own.EncodePKCS8()
 	w.must(err)
 	for name, payload := range map[string]string{
-		signingSecret: string(encoded), configurationSecret: w.config, stopSecret: "entries: []\n",
+		signingSecret: string(encoded), configurationSecret: w.config, stopSecret: "entries: []\n", clientSecret: sharedSecret,
 	} {
 		w.must(w.operator.CreateSecret(w.context(), name))
 		w.add(name, payload)
