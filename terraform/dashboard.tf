@@ -15,7 +15,7 @@ locals {
     { title = "Loads that failed an hour, by what and what serves on", query = "sum by (what, serving) (rate(${local.counted["load_failures"]}}[10m])) * 3600" },
     { title = "Age of what serves on without its source, in s", query = "histogram_quantile(1, sum by (le) (rate(${local.aged["stale_age"]}[10m])))" },
     { title = "Grants by exception an hour, by client", query = "sum by (client_id) (rate(${local.counted["exceptions"]}}[1h])) * 3600" },
-    { title = "Throttled a minute, by client", query = "sum by (client_id, claimed_client_id) (rate(${local.counted["throttled"]}}[5m])) * 60" },
+    { title = "Lines a minute about who is turned away, by client", query = "sum by (client_id, claimed_client_id) (rate(${local.counted["throttled"]}}[5m])) * 60" },
     { title = "Errors in the log an hour, by event", query = "sum by (event) (rate(${local.counted["faults"]}}[10m])) * 3600" },
   ]
 }

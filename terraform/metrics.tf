@@ -20,7 +20,7 @@ locals {
     }
     # Whose name was only claimed is registered all the same: the log repeats no other, so the labels stay few.
     throttled = {
-      description = "Requests that were refused because of too many failures before, by client."
+      description = "Lines about requests that are turned away after too many failures, by client: of each budget and minute the first, the tenth, and so on."
       filter      = "jsonPayload.decision=\"denied\" AND jsonPayload.reason=\"too_many_failures\""
       labels      = { client_id = "EXTRACT(jsonPayload.client_id)", claimed_client_id = "EXTRACT(jsonPayload.claimed_client_id)" }
     }

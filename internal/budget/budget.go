@@ -41,8 +41,8 @@ type Budgets struct {
 	spent  atomic.Int64 // how many budgets are used up; read without the lock, since it is 0 nearly always
 
 	mutex  sync.Mutex
-	ends   time.Time // of the window
-	counts map[party]int
+	ends   time.Time     // of the window
+	counts map[party]int // failures, and from the budget on also how often somebody was turned away
 }
 
 // party is whose failures are counted: an address, or a client at one. It is a hash, so that each is as long.
@@ -57,7 +57,10 @@ func New(config Config) (*Budgets, error) {
 }
 
 // Exhausted says that a budget is used up.
-type Exhausted struct{ Wait time.Duration } // until there is a new one
+type Exhausted struct {
+	Wait  time.Duration // until there is a new one
+	Times int           // how often it has been said of this budget, this time included
+}
 
 // Error implements error.
 func (e *Exhausted) Error() string {
@@ -74,10 +77,26 @@ func (b *Budgets) Admit(source netip.Addr, client string) error {
 	defer b.mutex.Unlock()
 	now := b.config.Now()
 	b.turn(now)
-	if client != "" && b.counts[b.clientAt(source, client)] >= b.config.Client || source.IsValid() && b.counts[b.address(source)] >= b.config.Source {
-		return &Exhausted{b.ends.Sub(now)}
+	times := 0
+	if client != "" {
+		times = b.turnAway(b.clientAt(source, client), b.config.Client)
 	}
-	return nil
+	if times == 0 && source.IsValid() {
+		times = b.turnAway(b.address(source), b.config.Source)
+	}
+	if times == 0 {
+		return nil
+	}
+	return &Exhausted{Wait: b.ends.Sub(now), Times: times}
+}
+
+// turnAway returns how often a party has been turned away, this time included; 0: its budget is not used up.
+func (b *Budgets) turnAway(who party, budget int) (times int) {
+	if b.counts[who] < budget {
+		return 0
+	}
+	b.counts[who]++
+	return b.counts[who] - budget
 }
 
 // Charge counts a request that has failed. proved says that client has caused it, and not only somebody who knows its name.
@@ -107,8 +126,8 @@ func (b *Budgets) turn(now time.Time) {
 
 func (b *Budgets) count(who party, budget int) {
 	failures, known := b.counts[who]
-	if !known && len(b.counts) >= maxCounted {
-		return
+	if failures >= budget || !known && len(b.counts) >= maxCounted {
+		return // Those that were under way when it was used up count no more.
 	}
 	b.counts[who] = failures + 1
 	if failures+1 == budget {

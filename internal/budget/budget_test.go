@@ -117,8 +117,11 @@ func TestABudgetIsNewAfterAMinute(t *testing.T) {
 	b.fail(1, here, "a", true)
 	b.now = b.now.Add(15 * time.Second)
 	exhausted, is := errors.AsType[*budget.Exhausted](b.Admit(here, "a"))
-	if !is || exhausted.Wait != 25*time.Second {
+	if !is || exhausted.Wait != 25*time.Second || exhausted.Times != 1 {
 		t.Fatalf("got %v", exhausted)
+	}
+	if again, _ := errors.AsType[*budget.Exhausted](b.Admit(here, "a")); again == nil || again.Times != 2 {
+		t.Errorf("the second time: %v", again)
 	}
 	b.now = b.now.Add(exhausted.Wait - 1)
 	b.expect(t, false, here, "a")

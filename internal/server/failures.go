@@ -3,10 +3,12 @@ package server
 import (
 	"cmp"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
 
+	"example.com/countersign/internal/budget"
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/oauth"
 )
@@ -32,6 +34,28 @@ func (s *Server) source(r *http.Request) netip.Addr {
 func (s *Server) admit(source netip.Addr) error {
 	if err := s.config.Budgets.Admit(source, ""); err != nil {
 		return oauth.Exhausted(err)
+	}
+	return nil
+}
+
+// told reports whether the log is to have a line about a refusal. Of requests that are turned away it has the first, the
+// tenth, the hundredth and so on of each budget: they come as a flood, and a flood of lines would cost more than theirs.
+func told(err error) bool {
+	exhausted, is := errors.AsType[*budget.Exhausted](err)
+	if !is {
+		return true
+	}
+	times := exhausted.Times
+	for times >= 10 && times%10 == 0 {
+		times /= 10
+	}
+	return times == 1
+}
+
+// turnedAway says how many requests were turned away in this minute by the same budget.
+func turnedAway(err error) []slog.Attr {
+	if exhausted, is := errors.AsType[*budget.Exhausted](err); is {
+		return []slog.Attr{slog.Int("turned_away", exhausted.Times)}
 	}
 	return nil
 }

@@ -35,9 +35,12 @@ func cloudNames(groups []string, attribute slog.Attr) slog.Attr {
 	return attribute
 }
 
-// audit writes the one line of a decision, granted or denied. What the caller only claims is called claimed; no secret,
+// audit writes the one line of a decision, granted or denied (of those that are turned away undecided, see told). What the caller only claims is called claimed; no secret,
 // assertion or token is in it, only their jti.
 func (s *Server) audit(r *http.Request, x *exchange, status int, err error) {
+	if !told(err) {
+		return
+	}
 	attributes := make([]slog.Attr, 0, 20)
 	add := func(name, value string) {
 		if value != "" {
@@ -59,6 +62,7 @@ func (s *Server) audit(r *http.Request, x *exchange, status int, err error) {
 	if err != nil {
 		level, message = describeRefusal(add, status, err), "token refused"
 		addFrom(add, x.checks)
+		attributes = append(attributes, turnedAway(err)...)
 		attributes = append(attributes, slog.Any("trace", written(x.trace.Steps())))
 	} else {
 		add("decision", "granted")

@@ -78,6 +78,9 @@ type outcome struct {
 
 // auditReturned writes the one line of a request about a token. The token itself is not in it, only its jti.
 func (s *Server) auditReturned(r *http.Request, x returned, o outcome, status int, err error) {
+	if !told(err) {
+		return
+	}
 	attributes := make([]slog.Attr, 0, 16)
 	add := func(name, value string) {
 		if value != "" {
@@ -96,6 +99,7 @@ func (s *Server) auditReturned(r *http.Request, x returned, o outcome, status in
 	if err != nil {
 		level, message = describeRefusal(add, status, err), o.refused
 		addFrom(add, x.checks)
+		attributes = append(attributes, turnedAway(err)...)
 		attributes = append(attributes, slog.Any("trace", written(x.trace.Steps())))
 	} else {
 		add("decision", "granted")
