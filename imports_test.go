@@ -62,13 +62,16 @@ var imports = map[string]string{
 	// What an API does with our tokens. It lives without the rest.
 	"resource": "cachecontrol dpop jose mutualtls refresh replay",
 
+	// What a deployed service gives and refuses, seen from outside. It judges by itself.
+	"probe": "jose",
+
 	// What one configuration allows that another does not.
 	"difference": "config jose server",
 
 	// Who puts the parts together.
 	"service":  "assertion budget client config dpop grant issued jose keys mutualtls newest oauth policy refresh replay revocation seal sender server statuslist stoplist token trust trust/federation",
 	".":        "gcp keys replay revocation server service trust",
-	"localrun": ". assertion config difference dpop gcp gcp/localsecrets jose keys mutualtls oauth replay resource revocation seal server service trace trust",
+	"localrun": ". assertion config difference dpop gcp gcp/localsecrets jose keys mutualtls oauth probe replay resource revocation seal server service trace trust",
 
 	// What every implementation of an interface has to pass, in tests.
 	"replay/replaytest":         "replay",
@@ -78,7 +81,7 @@ var imports = map[string]string{
 
 // importers says who alone may import what is not ours, and whatever is below it.
 var importers = []struct{ imported, by string }{
-	{"net/http", ". server service cachecontrol resource trust localrun"},
+	{"net/http", ". server service cachecontrol probe resource trust localrun"},
 	{"cloud.google.com/go", "gcp gcp/localkms gcp/localsecrets"},
 	{"google.golang.org/api", "gcp"},
 	{"google.golang.org/grpc", "gcp gcp/localkms gcp/localsecrets gcp/loopback"},
@@ -92,7 +95,7 @@ var importers = []struct{ imported, by string }{
 
 // unshipped is what the functions must not even link.
 var unshipped = []string{
-	"testing", "localrun", "gcp/localkms", "gcp/localsecrets", "gcp/loopback", "resource", "difference",
+	"testing", "localrun", "gcp/localkms", "gcp/localsecrets", "gcp/loopback", "resource", "difference", "probe",
 	"replay/replaytest", "revocation/revocationtest", "assertion/keystest", "github.com/modelcontextprotocol/go-sdk/mcp",
 }
 
