@@ -32,7 +32,7 @@ func runCommand(t *testing.T, stdin string, args ...string) ran {
 	var stdout, stderr bytes.Buffer
 	root := &cli.Command{
 		Name:            "localrun",
-		Commands:        []*cli.Command{keysCommand(), assertCommand(), tokenCommand(), proofCommand(), checkCommand(), explainCommand(), probeCommand(), trustCommand()},
+		Commands:        []*cli.Command{keysCommand(), assertCommand(), tokenCommand(), proofCommand(), checkCommand(), explainCommand(), probeCommand(), introspectCommand(), revokeCommand(), trustCommand()},
 		HideHelpCommand: true,
 		Reader:          strings.NewReader(stdin), Writer: &stdout, ErrWriter: &stderr,
 	}

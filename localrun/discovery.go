@@ -19,6 +19,9 @@ type authorizationServer struct {
 	Issuer        string
 	TokenEndpoint string
 	TLSEndpoint   string // the token endpoint where TLS asks for certificates (RFC 8705 §5); empty: it is the other one
+
+	Introspection, Revocation       string // empty: there is no such endpoint, or nobody has asked for the metadata
+	TLSIntrospection, TLSRevocation string // likewise where TLS asks for certificates
 }
 
 // locate finds out about the server at address, which is its issuer identifier, or, where it ends in /token, its token
@@ -48,22 +51,29 @@ func discover(ctx context.Context, client *http.Client, address string) (authori
 	if err != nil {
 		return authorizationServer{}, err
 	}
+	type endpoints struct {
+		Token         string `json:"token_endpoint"`
+		Introspection string `json:"introspection_endpoint"`
+		Revocation    string `json:"revocation_endpoint"`
+	}
 	var metadata struct {
-		Issuer        string `json:"issuer"`
-		TokenEndpoint string `json:"token_endpoint"`
-		Aliases       struct {
-			TokenEndpoint string `json:"token_endpoint"`
-		} `json:"mtls_endpoint_aliases"`
+		Issuer string `json:"issuer"`
+		endpoints
+		Aliases endpoints `json:"mtls_endpoint_aliases"`
 	}
 	switch {
 	case answer.StatusCode != http.StatusOK:
 		return authorizationServer{}, fmt.Errorf("%s answered with status %d; -url is the issuer, or its token endpoint, which ends in %s", place, answer.StatusCode, tokenSuffix)
-	case json.Unmarshal(body, &metadata) != nil || metadata.TokenEndpoint == "":
+	case json.Unmarshal(body, &metadata) != nil || metadata.Token == "":
 		return authorizationServer{}, fmt.Errorf("%s is not the metadata of an authorization server", place)
 	case metadata.Issuer != address:
 		return authorizationServer{}, fmt.Errorf("the server at %s calls itself %q; use that name as -url", address, metadata.Issuer)
 	}
-	return authorizationServer{metadata.Issuer, metadata.TokenEndpoint, metadata.Aliases.TokenEndpoint}, nil
+	return authorizationServer{
+		Issuer: metadata.Issuer, TokenEndpoint: metadata.Token, TLSEndpoint: metadata.Aliases.Token,
+		Introspection: metadata.Introspection, TLSIntrospection: metadata.Aliases.Introspection,
+		Revocation: metadata.Revocation, TLSRevocation: metadata.Aliases.Revocation,
+	}, nil
 }
 
 // metadataURL puts the well-known path before that of the issuer (RFC 8414 §3.1).

@@ -102,7 +102,7 @@ NO_COLOR=1 takes the colours away.`,
 			&cli.StringFlag{Name: "port", Local: true, Usage: "`PORT` of the authorization server (default: the configuration's, at first 8080)", Validator: checkPort},
 			&cli.StringFlag{Name: "api-port", Local: true, Usage: "`PORT` of the demo API (default: the configuration's, at first 8081)", Validator: checkPort},
 		},
-		Commands:        []*cli.Command{keysCommand(), assertCommand(), tokenCommand(), proofCommand(), checkCommand(), explainCommand(), probeCommand(), trustCommand()},
+		Commands:        []*cli.Command{keysCommand(), assertCommand(), tokenCommand(), proofCommand(), checkCommand(), explainCommand(), probeCommand(), introspectCommand(), revokeCommand(), trustCommand()},
 		HideHelpCommand: true,
 		OnUsageError:    refuseUsage,
 		ExitErrHandler:  func(context.Context, *cli.Command, error) {}, // main prints every error, once

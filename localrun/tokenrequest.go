@@ -64,18 +64,40 @@ func (r tokenRequest) form() url.Values {
 	for _, resource := range r.Resources {
 		form.Add("resource", resource)
 	}
-	switch r.Client.Method {
+	r.Client.fill(form)
+	return form
+}
+
+// fill puts what stands in the form into it.
+func (c clientCredential) fill(form url.Values) {
+	switch c.Method {
 	case oauth.PrivateKeyJWT, oauth.ClientSecretJWT:
 		form.Set("client_assertion_type", oauth.ClientAssertionTypeJWTBearer)
-		form.Set("client_assertion", r.Client.Assertion.Reveal())
+		form.Set("client_assertion", c.Assertion.Reveal())
 	case oauth.ClientSecretPost:
-		form.Set("client_id", r.Client.ID)
-		form.Set("client_secret", r.Client.Secret.Reveal())
+		form.Set("client_id", c.ID)
+		form.Set("client_secret", c.Secret.Reveal())
 	case oauth.ClientSecretBasic: // in the header
 	default: // a certificate needs its name beside it (RFC 8705 §2)
-		set("client_id", r.Client.ID)
+		if c.ID != "" {
+			form.Set("client_id", c.ID)
+		}
 	}
-	return form
+}
+
+// newRequest is a request of the client with this form.
+func (c clientCredential) newRequest(ctx context.Context, endpoint string, form url.Values) (*http.Request, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("Accept", "application/json")
+	if c.Method == oauth.ClientSecretBasic {
+		// Both are form-encoded before they are joined (RFC 6749 §2.3.1).
+		request.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret.Reveal()))
+	}
+	return request, nil
 }
 
 // send asks for a token. The error is a *refusal where the server answered and issued none. A server that wants its
@@ -94,15 +116,9 @@ func (r tokenRequest) send(ctx context.Context, client *http.Client) (tokenRespo
 
 // attempt sends the request once, with a proof of its own.
 func (r tokenRequest) attempt(ctx context.Context, client *http.Client, nonce string) (tokenResponse, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, r.Endpoint, strings.NewReader(r.form().Encode()))
+	request, err := r.Client.newRequest(ctx, r.Endpoint, r.form())
 	if err != nil {
 		return tokenResponse{}, err
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("Accept", "application/json")
-	if r.Client.Method == oauth.ClientSecretBasic {
-		// Both are form-encoded before they are joined (RFC 6749 §2.3.1).
-		request.SetBasicAuth(url.QueryEscape(r.Client.ID), url.QueryEscape(r.Client.Secret.Reveal()))
 	}
 	if !r.Prover.IsZero() {
 		claims := dpop.Claims{Method: request.Method, URL: cmp.Or(r.ProvedFor, r.Endpoint), IssuedAt: time.Now(), Nonce: nonce}
