@@ -55,6 +55,20 @@ func TestA_server_with_one_thing_broken(t *testing.T) {
 			instead(jwksPath, status(503)),
 			[]string{"jwks", "jwks_public", "jwks_key_ids", "jwks_use", "jwks_cache", "jwks_etag", "token_verifies"},
 		},
+		"an endpoint above the issuer": {
+			both(climbing(metadataPath), climbing(openidPath)), []string{"metadata_endpoints"},
+		},
+		"keys in a large answer": {
+			padded(jwksPath), []string{"jwks", "jwks_public", "jwks_key_ids", "jwks_use", "jwks_cache", "token_verifies"},
+		},
+		"very many keys": {
+			editing(jwksPath, 200, func(set map[string]any) {
+				for range 200 {
+					addCopy("another")(set)
+				}
+			}),
+			[]string{"jwks", "jwks_public", "jwks_key_ids", "jwks_use", "jwks_cache", "token_verifies"},
+		},
 		"keys of the wrong type":       {without("Content-Type", jwksPath, is(200)), []string{"jwks"}},
 		"a private member":             {editing(jwksPath, 200, firstKey("d", "AQAB")), []string{"jwks_public"}},
 		"a symmetric key":              {editing(jwksPath, 200, addKey(map[string]any{"kty": "oct", "kid": "x", "use": "sig", "alg": "HS256", "k": "AQAB"})), []string{"jwks_public", "jwks_key_ids", "jwks_use"}},
@@ -102,6 +116,25 @@ func never304(good http.Handler) http.Handler {
 // slashed adds a slash to the issuer of the metadata.
 func slashed(path string) func(http.Handler) http.Handler {
 	return editing(path, 200, func(m map[string]any) { m["issuer"] = fmt.Sprint(m["issuer"]) + "/" })
+}
+
+// climbing names an endpoint whose path leads out of the issuer's.
+func climbing(path string) func(http.Handler) http.Handler {
+	return editing(path, 200, func(m map[string]any) { m["revocation_endpoint"] = fmt.Sprint(m["issuer"]) + "/../revoke" })
+}
+
+// padded fills an answer up beyond what a probe reads.
+func padded(path string) func(http.Handler) http.Handler {
+	return func(good http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			answer := answerOf(good, r)
+			body := answer.Body.Bytes()
+			if strings.HasSuffix(r.URL.Path, path) && len(body) > 0 {
+				body = append(body, strings.Repeat(" ", 300<<10)...)
+			}
+			send(w, answer, body)
+		})
+	}
 }
 
 func addKey(key map[string]any) func(map[string]any) {
