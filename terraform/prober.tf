@@ -31,7 +31,7 @@ resource "google_cloud_run_v2_job" "prober" {
     template {
       service_account = google_service_account.prober[0].email
       max_retries     = 0 # a probe that fails is a finding, and not an accident
-      timeout         = "120s"
+      timeout         = "600s"
 
       containers {
         image = var.prober.image
