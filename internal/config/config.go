@@ -59,6 +59,7 @@ type KeyRing struct {
 	Directory   string // a folder of private keys, one a file; relative to the document's own folder
 	KMS         string // projects/P/locations/L/keyRings/R/cryptoKeys/K: each enabled version is one private key
 	Algorithm   string // the JWS algorithm that tokens are signed with and new keys are made for
+	PublicKeys  string // projects/P/secrets/S with the public halves of those in Secret; empty: they are nowhere apart
 	PublishOnly bool   // its public keys are in the JWKS, and nothing is signed with it; never at the first ring
 }
 

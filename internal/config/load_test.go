@@ -53,7 +53,11 @@ func TestTheCompleteDocument(t *testing.T) {
 	equal(t, "the service", service, config.Config{
 		Issuer: "https://auth.example.com",
 		SigningKeys: config.SigningKeys{
-			KeyRing:         config.KeyRing{Secret: "projects/acme/secrets/countersign-signing-keys", Algorithm: "ES256"},
+			KeyRing: config.KeyRing{
+				Secret:     "projects/acme/secrets/countersign-signing-keys",
+				PublicKeys: "projects/acme/secrets/countersign-signing-keys-public",
+				Algorithm:  "ES256",
+			},
 			JWKSMaxAge:      5 * time.Minute,
 			RefreshInterval: time.Minute,
 			Additional: []config.KeyRing{

@@ -76,15 +76,21 @@ func (r *ringReader) additional(v value) KeyRing {
 // ring reads what every ring has. Two rings over the same keys would each have its own idea of which of them signs.
 func (r *ringReader) ring(m *mapping) KeyRing {
 	m.exactlyOne("secret", "directory", "kms")
-	secret, directory, kms := m.optional("secret"), m.optional("directory"), m.optional("kms")
+	secret, public := m.optional("secret"), m.optional("public_keys")
+	directory, kms := m.optional("directory"), m.optional("kms")
 	ring := KeyRing{
-		At:        m.at(),
-		Secret:    secret.secretName(),
-		Directory: directory.filename(),
-		KMS:       kms.kmsKeyName(),
-		Algorithm: readRingAlgorithm(m.optional("algorithm"), m.has("kms")),
+		At:         m.at(),
+		Secret:     secret.secretName(),
+		Directory:  directory.filename(),
+		KMS:        kms.kmsKeyName(),
+		PublicKeys: public.secretName(),
+		Algorithm:  readRingAlgorithm(m.optional("algorithm"), m.has("kms")),
+	}
+	if !m.has("secret") {
+		m.forbid("public_keys", "it goes with secret: what keeps the keys elsewhere has their public halves itself")
 	}
 	r.secrets.enterKeys(secret, ring.Secret)
+	r.secrets.enterKeys(public, ring.PublicKeys)
 	r.directories.enterKeys(directory, shortest(ring.Directory))
 	r.kmsKeys.enterKeys(kms, ring.KMS)
 	return ring

@@ -71,7 +71,7 @@ signing_keys: {secret: "`+name+`"}       #! signing_keys.secret: secret is not t
 	denyByForm(t, "keys_that_are_only_published_are_refused_where_tokens_are_signed", withoutSigningKeys+`
 signing_keys:
   directory: ./keys
-  publish_only: false                    #! signing_keys.publish_only: publish_only is not a field here; the fields are secret, directory, kms, algorithm, jwks_max_age, refresh_interval, additional
+  publish_only: false                    #! signing_keys.publish_only: publish_only is not a field here; the fields are secret, public_keys, directory, kms, algorithm, jwks_max_age, refresh_interval, additional
 `)
 	denyByForm(t, "a_directory_with_a_line_break_is_refused", withoutSigningKeys+`
 signing_keys: {directory: "keys\n"}      #! signing_keys.directory: directory has control characters or line breaks; …
@@ -138,7 +138,7 @@ func TestClockOfTheRings(t *testing.T) {
     - directory: ./old
       algorithm: RS256
       publish_only: true
-      `+name+`: 1m       #! signing_keys.additional[0].`+name+`: `+name+` is not a field here; the fields are secret, directory, kms, algorithm, publish_only
+      `+name+`: 1m       #! signing_keys.additional[0].`+name+`: `+name+` is not a field here; the fields are secret, public_keys, directory, kms, algorithm, publish_only
 `)
 	}
 	allow(t, "the_shortest", rest+`
@@ -267,6 +267,56 @@ func TestKeysAreInOneRing(t *testing.T) {
 	allow(t, "a_directory_within_another_is_another", inRings+`
     - {directory: ./keys, algorithm: RS256}
     - {directory: ./keys/old, algorithm: PS256}
+`)
+}
+
+func TestPublicHalves(t *testing.T) {
+	const halves = "public_keys: projects/acme/secrets/halves"
+	allow(t, "of_every_ring", withoutSigningKeys+`
+signing_keys:
+  secret: projects/acme/secrets/keys
+  `+halves+`
+  additional:
+    - {secret: projects/acme/secrets/rs256, public_keys: projects/acme/secrets/other-halves, algorithm: RS256, publish_only: true}
+`)
+	for _, elsewhere := range []string{"directory: ./keys", "kms: " + kmsKey} {
+		denyByForm(t, "of_keys_that_are_in_no_secret/"+elsewhere, withoutSigningKeys+`
+signing_keys:
+  `+elsewhere+`
+  `+halves+` #! signing_keys.public_keys: public_keys does not belong here: it goes with secret: …
+`)
+	}
+	denyByForm(t, "in_what_is_no_secret", withoutSigningKeys+`
+signing_keys:
+  secret: projects/acme/secrets/keys
+  public_keys: ./halves                  #! signing_keys.public_keys: public_keys is not the name of a secret; …
+`)
+	denyByMeaning(t, "beside_the_private_ones", withoutSigningKeys+`
+signing_keys:
+  secret: projects/acme/secrets/keys
+  public_keys: projects/acme/secrets/keys #! signing_keys.public_keys: public_keys is "projects/acme/secrets/keys", which signing_keys.secret on line 6 is already; …
+`)
+	denyByMeaning(t, "of_two_rings_in_one_secret", withoutSigningKeys+`
+signing_keys:
+  secret: projects/acme/secrets/keys
+  `+halves+`
+  additional:
+    - secret: projects/acme/secrets/rs256
+      `+halves+` #! signing_keys.additional[0].public_keys: public_keys is "projects/acme/secrets/halves", which signing_keys.public_keys on line 7 is already; …
+      algorithm: RS256
+`)
+	denyByMeaning(t, "shared_with_an_api", withoutSigningKeys+`
+signing_keys:
+  secret: projects/acme/secrets/keys
+  `+halves+`
+clients:
+  - id: batch
+    authentication: client_secret_jwt
+    keys:
+      algorithm: HS256
+      shared_secret: projects/acme/secrets/halves  #! clients[0].keys.shared_secret: shared_secret is what signing_keys.public_keys on line 7 is; …
+    grants: [client_credentials]
+    allow: [{resource: https://api.example.com, scopes: [read]}]
 `)
 }
 

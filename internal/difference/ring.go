@@ -9,9 +9,10 @@ import (
 
 // A ring is one ring of signing keys, by where it is and what it signs with, and what it does.
 type ring struct {
-	name string
-	role role
-	at   config.Position
+	name   string
+	role   role
+	public string // where its public halves are kept; empty: nowhere apart
+	at     config.Position
 }
 
 // role is what a ring does, the least first.
@@ -35,6 +36,8 @@ func (c *comparison) rings(before, after config.SigningKeys) {
 	compare := func(name string, was, is ring) {
 		c.value(place{kind: Service, before: was.at, after: is.at}, "signing_keys", of(name, was.role), of(name, is.role),
 			is.role > was.role, "APIs take tokens for ours by another key than before")
+		c.value(place{kind: Service, before: was.at, after: is.at}, "signing_keys.public_keys", was.public, is.public,
+			is.public != "", "APIs take tokens for ours by the keys that are written there")
 	}
 	for _, is := range are {
 		compare(is.name, named(were, is.name), is)
@@ -62,8 +65,8 @@ func ringsOf(keys config.SigningKeys) []ring {
 		}
 		rings = append(rings, ring{
 			name: configured.Algorithm + " of " + cmp.Or(configured.Secret, configured.KMS, directory),
-			role: does,
-			at:   configured.At,
+			role: does, public: configured.PublicKeys,
+			at: configured.At,
 		})
 	}
 	return rings

@@ -192,6 +192,8 @@ func TestEveryKindOfWideningIsSeen(t *testing.T) {
 		{"", "signing_keys", "  additional:\n",
 			"  additional:\n    - {secret: projects/acme/secrets/third, algorithm: PS256, publish_only: true}\n", narrows},
 		{"", "signing_keys", "algorithm: EdDSA, publish_only: true", "algorithm: EdDSA", narrows},
+		{"", "signing_keys.public_keys", "secrets/first\n", "secrets/first\n  public_keys: projects/acme/secrets/halves\n", narrows},
+		{"", "signing_keys.public_keys", "secrets/second,", "secrets/second, public_keys: projects/acme/secrets/halves,", narrows},
 		{"", "signing_keys.jwks_max_age", "jwks_max_age: 5m", "jwks_max_age: 6m", narrows},
 		{"", "signing_keys.refresh_interval", "refresh_interval: 1m", "refresh_interval: 2m", narrows},
 		{"", "access_tokens.lifetime", "access_tokens: {lifetime: 10m}", "access_tokens: {lifetime: 11m}", narrows},
