@@ -30,6 +30,13 @@ type kmsSigner struct {
 // Public returns the public half, or nil where the version is of an algorithm that no token has.
 func (s *kmsSigner) Public() crypto.PublicKey { return s.public }
 
+// Algorithm returns the one JWS algorithm that the version signs with (RFC 7518 §3.1, RFC 8037 §3.1), or "" where that
+// is none. Whoever may not sign sees by it what would be refused.
+func (s *kmsSigner) Algorithm() string {
+	scheme, _ := schemeOf(s.algorithm)
+	return scheme.jws
+}
+
 // Sign signs a digest, or with Ed25519 the message itself. options must be those of the version's one algorithm: its
 // hash, and for RSASSA-PSS a salt of that hash's length. It takes no longer than five seconds. A signature changes
 // nothing, so it is asked for again where the connection breaks. Randomness is Google's: the reader is not used.
@@ -82,6 +89,7 @@ func verifiedSignature(request *pb.AsymmetricSignRequest, answer *pb.AsymmetricS
 
 // scheme is how an algorithm signs.
 type scheme struct {
+	jws  string      // the name of the algorithm in a JWS
 	hash crypto.Hash // 0: the message itself is signed, with Ed25519
 	pss  bool
 }
@@ -90,22 +98,23 @@ type scheme struct {
 func schemeOf(algorithm pb.CryptoKeyVersion_CryptoKeyVersionAlgorithm) (of scheme, known bool) {
 	switch algorithm {
 	case pb.CryptoKeyVersion_EC_SIGN_ED25519:
-		return scheme{}, true
-	case pb.CryptoKeyVersion_EC_SIGN_P256_SHA256,
-		pb.CryptoKeyVersion_RSA_SIGN_PKCS1_2048_SHA256,
+		return scheme{jws: "EdDSA"}, true
+	case pb.CryptoKeyVersion_EC_SIGN_P256_SHA256:
+		return scheme{jws: "ES256", hash: crypto.SHA256}, true
+	case pb.CryptoKeyVersion_RSA_SIGN_PKCS1_2048_SHA256,
 		pb.CryptoKeyVersion_RSA_SIGN_PKCS1_3072_SHA256,
 		pb.CryptoKeyVersion_RSA_SIGN_PKCS1_4096_SHA256:
-		return scheme{hash: crypto.SHA256}, true
+		return scheme{jws: "RS256", hash: crypto.SHA256}, true
 	case pb.CryptoKeyVersion_EC_SIGN_P384_SHA384:
-		return scheme{hash: crypto.SHA384}, true
+		return scheme{jws: "ES384", hash: crypto.SHA384}, true
 	case pb.CryptoKeyVersion_RSA_SIGN_PKCS1_4096_SHA512:
-		return scheme{hash: crypto.SHA512}, true
+		return scheme{jws: "RS512", hash: crypto.SHA512}, true
 	case pb.CryptoKeyVersion_RSA_SIGN_PSS_2048_SHA256,
 		pb.CryptoKeyVersion_RSA_SIGN_PSS_3072_SHA256,
 		pb.CryptoKeyVersion_RSA_SIGN_PSS_4096_SHA256:
-		return scheme{hash: crypto.SHA256, pss: true}, true
+		return scheme{jws: "PS256", hash: crypto.SHA256, pss: true}, true
 	case pb.CryptoKeyVersion_RSA_SIGN_PSS_4096_SHA512:
-		return scheme{hash: crypto.SHA512, pss: true}, true
+		return scheme{jws: "PS512", hash: crypto.SHA512, pss: true}, true
 	default:
 		return scheme{}, false
 	}

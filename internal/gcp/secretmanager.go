@@ -23,6 +23,7 @@ type SecretManagerConfig struct {
 //
 //   - Reading its versions: secretmanager.versions.list and .get, which roles/secretmanager.viewer has, and .access,
 //     which roles/secretmanager.secretAccessor has and none of the other roles named here.
+//   - Listing its versions without what they hold: secretmanager.versions.list, which roles/secretmanager.viewer has.
 //   - Rotating it: secretmanager.versions.add, .disable and .destroy, which roles/secretmanager.secretVersionManager
 //     has (with .list and .get). To read a keeper's versions takes .access as well.
 //   - Its canonical name: secretmanager.secrets.get, which roles/secretmanager.viewer has.

@@ -16,6 +16,19 @@ func (m *SecretManager) Source(secret string) keys.Source {
 	return &secretSource{manager: m, secret: secret}
 }
 
+// Listing returns one secret's versions without any payload, for those who may know which there are and not what they
+// hold. It takes secretmanager.versions.list alone.
+func (m *SecretManager) Listing(secret string) keys.Source { return secretListing{m, secret} }
+
+type secretListing struct {
+	manager *SecretManager
+	secret  string
+}
+
+func (l secretListing) Versions(ctx context.Context) ([]keys.Version, error) {
+	return l.manager.listed(ctx, &versionReader{secret: l.secret})
+}
+
 type secretSource struct {
 	manager *SecretManager
 	secret  string

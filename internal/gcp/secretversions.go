@@ -27,21 +27,29 @@ func (m *SecretManager) Versions(ctx context.Context, secret string) ([]keys.Ver
 }
 
 func (m *SecretManager) versions(ctx context.Context, secret string, memory *payloadMemory) ([]keys.Version, error) {
-	if _, _, err := splitSecretName(secret); err != nil {
+	r := &versionReader{secret: secret, memory: memory, checksumOptional: m.emulated}
+	versions, err := m.listed(ctx, r)
+	if err != nil {
 		return nil, err
-	}
-	client, err := m.clients.get(ctx)
-	if err != nil {
-		return nil, &callError{doing: "connecting to read", name: secret, cause: err}
-	}
-	r := versionReader{client: client, secret: secret, memory: memory, checksumOptional: m.emulated}
-	versions, err := patiently(ctx, func() ([]keys.Version, error) { return r.list(ctx) })
-	if err != nil {
-		return nil, &callError{doing: "listing the versions of", name: secret, cause: err}
 	}
 	memory.recall(versions)
 	if err := r.fillPayloads(ctx, versions); err != nil {
 		return nil, err
+	}
+	return versions, nil
+}
+
+// listed connects a reader, and returns what it lists.
+func (m *SecretManager) listed(ctx context.Context, r *versionReader) (versions []keys.Version, err error) {
+	if _, _, err := splitSecretName(r.secret); err != nil {
+		return nil, err
+	}
+	if r.client, err = m.clients.get(ctx); err != nil {
+		return nil, &callError{doing: "connecting to read", name: r.secret, cause: err}
+	}
+	versions, err = patiently(ctx, func() ([]keys.Version, error) { return r.list(ctx) })
+	if err != nil {
+		return nil, &callError{doing: "listing the versions of", name: r.secret, cause: err}
 	}
 	return versions, nil
 }

@@ -64,6 +64,12 @@ func (h *history) set(id string, state keys.State) {
 	})
 }
 
+func (h *history) failing() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.down != nil
+}
+
 func (h *history) fail(err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -23,10 +23,22 @@ type history[K key] struct {
 	keys []K // those of the members, in their order
 }
 
-// key is what a version holds: one that signs, or one that seals.
+// key is what a version holds: one that signs, its public half alone, or one that seals.
 type key interface {
-	jose.SigningKey | seal.Key
+	jose.SigningKey | jose.VerificationKey | seal.Key
 	ID() string
+}
+
+// publicHalf returns the public half of a key; zero: it has none.
+func publicHalf[K key](key K) jose.VerificationKey {
+	switch key := any(key).(type) {
+	case jose.SigningKey:
+		return key.Verification()
+	case jose.VerificationKey:
+		return key
+	default:
+		return jose.VerificationKey{}
+	}
 }
 
 // reader turns what a source has into a history.
@@ -64,7 +76,7 @@ func (r *reader[K]) read(ctx context.Context) (*history[K], error) {
 		version.Payload = nil
 		found.versions = append(found.versions, version)
 		if usable {
-			found.members = append(found.members, member{version, key.ID(), r.signs(version, first)})
+			found.members = append(found.members, member{version, key.ID(), r.signs(version, first), publicHalf(key)})
 			found.keys = append(found.keys, key)
 		}
 		// What is disabled now may have signed; what is enabled and cannot be used cannot have.

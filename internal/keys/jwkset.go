@@ -15,13 +15,19 @@ import (
 
 // Set is the JWK Set: the public keys of all rings (RFC 7517 §5, protocol J1). It is safe for concurrent use.
 type Set struct {
-	rings    []*Ring
+	rings    []Publishing
 	now      func() time.Time
 	rendered atomic.Pointer[rendering]
 }
 
+// Publishing is a ring whose public keys a [Set] lists: a [Ring] or a [Published].
+type Publishing interface {
+	timeline(ctx context.Context) (*timeline, error)
+	timing() Timing
+}
+
 // NewSet returns the set of these rings, whose keys it lists in their order. There must be one at least.
-func NewSet(now func() time.Time, rings ...*Ring) (*Set, error) {
+func NewSet(now func() time.Time, rings ...Publishing) (*Set, error) {
 	if now == nil || len(rings) == 0 || slices.Contains(rings, nil) {
 		return nil, errors.New("keys: a JWK Set needs a clock and rings")
 	}
@@ -39,7 +45,7 @@ type Document struct {
 // rendering is a document and how long it may be handed out as it is.
 type rendering struct {
 	document  Document
-	histories []*history[jose.SigningKey] // what it was made of
+	timelines []*timeline // what it was made of
 	kids      []string
 	until     time.Time
 }
@@ -48,21 +54,21 @@ type rendering struct {
 // until something changes. Where one ring cannot be loaded there is no document: a set that lacks its keys would be
 // kept, and every token that it signs be refused.
 func (s *Set) Document(ctx context.Context) (*Document, error) {
-	var some [4]*history[jose.SigningKey]
-	histories := some[:0]
+	var some [4]*timeline
+	timelines := some[:0]
 	for _, ring := range s.rings {
-		found, err := ring.look(ctx)
+		found, err := ring.timeline(ctx)
 		if err != nil {
 			return nil, err
 		}
-		histories = append(histories, found)
+		timelines = append(timelines, found)
 	}
 	now := s.now()
 	last := s.rendered.Load()
-	if last != nil && now.Before(last.until) && slices.Equal(last.histories, histories) {
+	if last != nil && now.Before(last.until) && slices.Equal(last.timelines, timelines) {
 		return &last.document, nil
 	}
-	next, err := s.render(histories, now, last)
+	next, err := s.render(timelines, now, last)
 	if err != nil {
 		return nil, err
 	}
@@ -71,18 +77,16 @@ func (s *Set) Document(ctx context.Context) (*Document, error) {
 }
 
 // render makes the document of now. The bytes of the last one serve again where the keys are the same.
-func (s *Set) render(histories []*history[jose.SigningKey], now time.Time, last *rendering) (*rendering, error) {
-	next := &rendering{histories: slices.Clone(histories)}
+func (s *Set) render(timelines []*timeline, now time.Time, last *rendering) (*rendering, error) {
+	next := &rendering{timelines: slices.Clone(timelines)}
 	var public jose.KeySet
-	for i, found := range histories {
-		published := s.rings[i].config.Timing.published(found.members, now)
-		for _, signing := range found.keys[len(found.keys)-len(published):] {
-			key := signing.Verification()
-			if slices.Contains(next.kids, key.ID()) {
+	for i, found := range timelines {
+		for _, member := range s.rings[i].timing().published(found.members, now) {
+			if slices.Contains(next.kids, member.keyID) {
 				continue // two versions hold the same key: verifiers would take a kid that is there twice for none
 			}
-			public = append(public, key)
-			next.kids = append(next.kids, key.ID())
+			public = append(public, member.public)
+			next.kids = append(next.kids, member.keyID)
 		}
 	}
 	if last != nil && slices.Equal(last.kids, next.kids) {
@@ -95,17 +99,17 @@ func (s *Set) render(histories []*history[jose.SigningKey], now time.Time, last 
 		sum := sha256.Sum256(body)
 		next.document = Document{Keys: public, Body: body, ETag: `"` + hex.EncodeToString(sum[:16]) + `"`}
 	}
-	next.document.MaxAge, next.until = s.maxAge(histories, now)
+	next.document.MaxAge, next.until = s.maxAge(timelines, now)
 	return next, nil
 }
 
 // maxAge returns how long a document of now may be kept, and until when that answer holds. A document is kept neither
 // past the next change nor past the moment at which an instance that cannot load its keys again may lack one that signs
 // elsewhere.
-func (s *Set) maxAge(histories []*history[jose.SigningKey], now time.Time) (age time.Duration, until time.Time) {
-	age, until = s.rings[0].config.Timing.MaxAge, now.Add(time.Hour)
-	for i, found := range histories {
-		timing := s.rings[i].config.Timing
+func (s *Set) maxAge(timelines []*timeline, now time.Time) (age time.Duration, until time.Time) {
+	age, until = s.rings[0].timing().MaxAge, now.Add(time.Hour)
+	for i, found := range timelines {
+		timing := s.rings[i].timing()
 		limits := []time.Time{found.began.Add(timing.valid())}
 		if change, known := timing.changes(found.members, now); known {
 			limits = append(limits, change)

@@ -21,14 +21,18 @@ import (
 	"example.com/countersign/internal/refresh"
 )
 
-// Config is what a ring is made of. All fields are required, but that exactly one of Algorithm and Sealing is set.
+// Config is what a ring is made of. All fields are required, but that exactly one of Algorithm and Sealing is set, and
+// that Public need not be.
 type Config struct {
 	Source    Source
 	Algorithm jose.Algorithm // of every key that signs; a version with another one is skipped
 	Sealing   bool           // the keys seal opaque tokens, by the same clock as if they signed
 	Timing    Timing
 	Now       func() time.Time
-	Log       *slog.Logger // told of versions that cannot be used, and once a minute of loads that fail
+	// Public is where a rotation puts the public halves of the keys, for those who publish them with a [PublicHalves].
+	// Nil: nowhere.
+	Public Keeper
+	Log    *slog.Logger // told of versions that cannot be used, and once a minute of loads that fail
 }
 
 func (c Config) check() error {
@@ -37,6 +41,9 @@ func (c Config) check() error {
 	}
 	if signs := c.Algorithm.Known() && !c.Algorithm.Symmetric(); signs == c.Sealing || c.Sealing && c.Algorithm != "" {
 		return errors.New("keys: either keys seal, or they have an algorithm of public keys")
+	}
+	if c.Sealing && c.Public != nil {
+		return errors.New("keys: keys that seal have no public halves")
 	}
 	if c.Timing.MaxAge <= 0 || c.Timing.Refresh <= 0 || c.Timing.TokenLifetime <= 0 || c.Timing.Skew < 0 {
 		return errors.New("keys: the timing needs a max-age, a refresh interval, a token lifetime, and a skew of at least 0 s")
@@ -155,6 +162,17 @@ func (r *ring[K]) look(ctx context.Context) (*history[K], error) {
 	}
 	return found, nil
 }
+
+// timeline is look for those who need no key that signs or seals.
+func (r *ring[K]) timeline(ctx context.Context) (*timeline, error) {
+	found, err := r.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &found.timeline, nil
+}
+
+func (r *ring[K]) timing() Timing { return r.config.Timing }
 
 // Ring is the signing keys of one history. It is safe for concurrent use.
 type Ring struct{ ring[jose.SigningKey] }

@@ -20,11 +20,12 @@ type Rotation struct {
 	Added     string // empty: a version that is new enough was there
 	Disabled  []string
 	Destroyed []string
+	Published []string // their public halves were added where those are kept
 }
 
 // Rotate sees to it that the newest version was created at asked or later, and adds one where it was not. Then it
 // disables the versions whose tokens have all expired, and destroys those that were out of use for 30 days. config.Source
-// has to be a [Keeper].
+// has to be a [Keeper]. Where config.Public is set, it does what [Publish] does.
 //
 // Asked twice for the same moment, it adds one version: the moment of a rotation notice is the same each time that the
 // notice is delivered. After an error it can be called again, and goes on where it stopped; what had been done by then
@@ -43,6 +44,10 @@ func Rotate(ctx context.Context, config Config, asked time.Time) (Rotation, erro
 	if err != nil {
 		return done, err
 	}
+	// First, so that no key is made whose public half has nowhere to go: it would keep whoever publishes from loading.
+	if done.Published, err = config.publish(ctx, found); err != nil {
+		return done, err
+	}
 	if !slices.ContainsFunc(found.versions, func(v Version) bool { return !v.Created.Before(asked) }) {
 		if done.Added, err = add(ctx, keeper, config); err != nil {
 			return done, err
@@ -53,6 +58,11 @@ func Rotate(ctx context.Context, config Config, asked time.Time) (Rotation, erro
 		if others := found.addedBefore(done.Added, asked); others {
 			// The same notice was delivered to another instance at the same time, which has been faster.
 			return Rotation{}, withdraw(ctx, keeper, done.Added)
+		}
+		added, err := config.publish(ctx, found)
+		done.Published = append(done.Published, added...)
+		if err != nil {
+			return done, err
 		}
 	}
 	err = config.Timing.tidy(ctx, keeper, found, config.Now(), &done)

@@ -1,6 +1,10 @@
 package keys
 
-import "time"
+import (
+	"time"
+
+	"example.com/countersign/internal/jose"
+)
 
 // Timing is the clock of a ring. Everything that a ring does follows from it, from the create times of the versions and
 // from which of them are enabled, so that instances agree without talking to each other (protocol J2).
@@ -25,9 +29,10 @@ func (t Timing) retirement() time.Duration { return t.TokenLifetime + 2*t.Skew }
 
 // member is an enabled version whose key can be used.
 type member struct {
-	version Version   // without its payload
-	keyID   string    // the name of its key
-	signs   time.Time // from when on it may sign, or seal
+	version Version              // without its payload
+	keyID   string               // the name of its key
+	signs   time.Time            // from when on it may sign, or seal
+	public  jose.VerificationKey // its public half; zero where it seals
 }
 
 // signing returns which member signs now: the newest that may. It reports false where none may yet. The members are in

@@ -106,6 +106,12 @@ func (k *keeper) disableOne(random *rand.Rand) bool {
 	return true
 }
 
+func (k *keeper) isDown() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.down
+}
+
 func (k *keeper) setDown(down bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -237,7 +243,10 @@ func (r *reached) troubled(lately time.Duration) bool {
 	return r.down > 0 || !r.better.IsZero() && time.Since(r.better) < lately+10*time.Second
 }
 
-func (r *reached) Versions(ctx context.Context) ([]keys.Version, error) {
+func (r *reached) Versions(ctx context.Context) ([]keys.Version, error) { return r.read(ctx, r.keeper) }
+
+// read reads a source that is behind the same outages.
+func (r *reached) read(ctx context.Context, from keys.Source) ([]keys.Version, error) {
 	r.mu.Lock()
 	down, hangs := r.down > 0, r.hangs
 	r.mu.Unlock()
@@ -248,7 +257,7 @@ func (r *reached) Versions(ctx context.Context) ([]keys.Version, error) {
 	case down:
 		return nil, errDown
 	}
-	versions, err := r.keeper.Versions(ctx) // as they are when the call is made
+	versions, err := from.Versions(ctx) // as they are when the call is made
 	time.Sleep(r.takes)
 	return versions, err
 }

@@ -131,6 +131,7 @@ type world struct {
 	random   *rand.Rand
 	obedient bool // verifiers obey the cache headers
 	keeper   *keeper
+	shelf    *shelf // where public halves are, in every fourth world; nil: the private keys are published from
 	began    time.Time
 
 	instances []*instance
@@ -149,6 +150,9 @@ func newWorld(t *testing.T, seed uint64, obedient bool) *world {
 	w := &world{t: t, random: rand.New(rand.NewPCG(seed, 0)), obedient: obedient, began: time.Now()}
 	w.worlds = 1
 	w.keeper = &keeper{clock: w.clock()}
+	if seed%4 == 0 {
+		w.shelf = &shelf{clock: w.clock(), down: w.keeper.isDown}
+	}
 	w.rotate(w.keeper.clock())
 	for range 2 + w.random.IntN(3) {
 		w.instances = append(w.instances, w.newInstance(&reached{keeper: w.keeper, takes: w.within(time.Second)}))

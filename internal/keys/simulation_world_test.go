@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"example.com/countersign/internal/jose"
 	"example.com/countersign/internal/keys"
 )
 
@@ -83,10 +84,27 @@ func (w *world) newInstance(source *reached) *instance {
 	if i.ring, err = keys.NewRing(config(i.source, i.clock)); err != nil {
 		w.t.Fatal(err)
 	}
-	if i.set, err = keys.NewSet(i.clock, i.ring); err != nil {
+	var public keys.Publishing = i.ring
+	if w.shelf != nil {
+		halves := keys.PublicHalves{Private: listed{i.source}, Public: reachedShelf{i.source, w.shelf}, Algorithm: jose.ES256}
+		if public, err = keys.NewPublished(config(halves, i.clock)); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if i.set, err = keys.NewSet(i.clock, public); err != nil {
 		w.t.Fatal(err)
 	}
 	return i
+}
+
+// reachedShelf is where public halves are, as one instance reaches it.
+type reachedShelf struct {
+	by    *reached
+	shelf *shelf
+}
+
+func (r reachedShelf) Versions(ctx context.Context) ([]keys.Version, error) {
+	return r.by.read(ctx, r.shelf)
 }
 
 // restart replaces an instance by one that knows nothing, and that reaches the keeper no better.
@@ -208,13 +226,37 @@ func (w *world) notice(asked time.Time) {
 }
 
 func (w *world) rotate(asked time.Time) {
-	done, err := keys.Rotate(context.Background(), config(&slow{w.keeper, 0}, w.clock()), asked)
+	configuration := w.rotating(0)
+	if w.shelf != nil && w.chance(20) { // It ends before the public half is there; who is asked again may come late.
+		later := configuration
+		configuration.Public = nil
+		w.later(w.within(10*time.Minute), func() { _, _ = keys.Publish(context.Background(), later) })
+	}
+	done, err := keys.Rotate(context.Background(), configuration, asked)
 	if err != nil && !errors.Is(err, errDown) {
 		w.t.Fatal(err)
+	}
+	if err != nil && w.shelf != nil { // Pub/Sub delivers again what could not be acted on.
+		w.later(10*time.Second, func() { w.rotate(asked) })
 	}
 	if done.Added != "" {
 		w.rotations++
 	}
+}
+
+// later adds to what will happen.
+func (w *world) later(in time.Duration, do func()) {
+	w.schedule = append(w.schedule, happening{time.Now().Add(in), do})
+	slices.SortStableFunc(w.schedule, func(a, b happening) int { return a.at.Compare(b.at) })
+}
+
+// rotating is what a rotation goes by, for whom every call takes that long.
+func (w *world) rotating(takes time.Duration) keys.Config {
+	configuration := config(&slow{w.keeper, takes}, w.clock())
+	if w.shelf != nil {
+		configuration.Public = w.shelf
+	}
+	return configuration
 }
 
 // noticeTwiceAtOnce delivers one notice to two instances of the function. Only one key may come of it.
@@ -223,7 +265,7 @@ func (w *world) noticeTwiceAtOnce(asked time.Time) {
 	var both sync.WaitGroup
 	for range 2 {
 		w.notices++
-		configuration := config(&slow{w.keeper, w.within(time.Second)}, w.clock())
+		configuration := w.rotating(w.within(time.Second))
 		both.Go(func() { _, _ = keys.Rotate(context.Background(), configuration, asked) })
 	}
 	both.Wait()

@@ -6,6 +6,8 @@ import (
 	"context"
 	"crypto"
 	"time"
+
+	"example.com/countersign/internal/jose"
 )
 
 // State is what may be done with a [Version]. The zero State is none of them and is treated as Destroyed.
@@ -18,18 +20,21 @@ const (
 	Destroyed
 )
 
-// Version is one entry of a key's history: a place for one private key. An enabled one has it, in one of two forms.
+// Version is one entry of a key's history: a place for one private key. An enabled one has it in one of two forms, or,
+// for those who only publish, its public half.
 type Version struct {
 	ID      string    // the version's number or name, unique within its history, and never used for another
 	Created time.Time // when the place that keeps it says that it was made
 	State   State
-	Payload []byte        // the key itself, a JWK or PKCS#8 PEM
-	Signer  crypto.Signer // or what signs with a key that never leaves its keeper; the same one for the same version
+	Payload []byte                // the key itself, a JWK or PKCS#8 PEM
+	Signer  crypto.Signer         // or what signs with a key that never leaves its keeper; the same one for the same version
+	Public  *jose.VerificationKey // or the public half alone, see [PublicHalves]
 }
 
 // holdsTheSameAs reports whether two versions of one ID hold the same key.
 func (v Version) holdsTheSameAs(other Version) bool {
-	return v.Created.Equal(other.Created) && v.Signer == other.Signer && bytes.Equal(v.Payload, other.Payload)
+	return v.Created.Equal(other.Created) && v.Signer == other.Signer && bytes.Equal(v.Payload, other.Payload) &&
+		(v.Public == nil) == (other.Public == nil) && (v.Public == nil || sameKey(*v.Public, *other.Public))
 }
 
 // older orders versions by age, the oldest first. Versions of one age, such as files that were copied together, have an

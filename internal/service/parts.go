@@ -14,7 +14,7 @@ type parts map[partKey]any
 
 // partKey is what a part is made of.
 type partKey struct {
-	kind      string // "replay", "revocations", "ring", "sealing", "shared", "public keys", "shared secret", "secret values", "remote", "stop list", "budgets"
+	kind      string // "replay", "revocations", "ring", "published", "sealing", "shared", "public keys", "shared secret", "secret values", "remote", "stop list", "budgets"
 	place     string // the secret, folder, database or URL that it comes from
 	algorithm string
 	timing    keys.Timing // of rings

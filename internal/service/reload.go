@@ -49,7 +49,7 @@ func Follow(name, snapshot string, surroundings Surroundings) (*Follower, error)
 	}
 	f := &Follower{name: name, surroundings: surroundings}
 	f.finder = newest.NewFinder(surroundings.Secrets(name), f.build)
-	if snapshot != "" {
+	if snapshot != "" && !surroundings.PublishOnly {
 		f.snapshot = surroundings.Secrets(snapshot)
 	}
 	var err error
@@ -117,14 +117,14 @@ func (f *Follower) readSnapshot(ctx context.Context) {
 	}
 }
 
-// takeOver waits until a service could sign what the one before it signs: a configuration that names keys which cannot
-// be had must not take the place of one that works.
+// takeOver waits until a service could do what the one before it does, sign or publish: a configuration that names keys
+// which cannot be had must not take the place of one that works.
 func (f *Follower) takeOver(ctx context.Context, next *Service) error {
 	next.Start()
 	if f.last == nil {
 		return nil
 	}
-	return next.Server.Ready(ctx)
+	return next.ready(ctx)
 }
 
 // build returns the service of a version; false: it has faults.

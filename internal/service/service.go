@@ -9,6 +9,7 @@
 package service
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"slices"
@@ -32,6 +33,7 @@ import (
 // Surroundings are what a service takes from outside its configuration. All are required unless they say otherwise.
 type Surroundings struct {
 	Secrets func(name string) keys.Source // a secret by its name, projects/P/secrets/S
+	Listed  func(name string) keys.Source // a secret by its name, without what it holds; needed with PublishOnly
 	KMS     func(name string) keys.Source // a Cloud KMS key by its name; nil: a configuration that names one is refused
 	// Replay returns what remembers uses in a Firestore database, projects/P/databases/D, for the service of this issuer
 	// identifier. Nil: a configuration that names one is refused.
@@ -46,6 +48,9 @@ type Surroundings struct {
 	Version   string           // of the program; for /health
 	Project   string           // Google Cloud project of the request traces; empty: log lines name no trace
 	Snapshots []trust.Snapshot // the keys of others with which an instance begins
+	// PublishOnly says that nothing but the JWK Set is asked for. Then no other secret is read, no private key where its
+	// public half is kept apart, and nothing is signed to try a key.
+	PublishOnly bool
 	// Before is the service that the new one takes over from: it keeps which assertions have been used, and the keys that
 	// have been loaded and that both want. Nil: there is none.
 	Before *Service
@@ -57,12 +62,14 @@ type Service struct {
 	Configuration *config.Config
 	starts        []starter
 	kept          parts
+	ready         func(context.Context) error // an error unless it could do now what is asked of it
 }
 
 // starter is a part that can begin what the first request would have to wait for.
 type starter interface{ Start() }
 
-// Start begins to load the signing keys, and to connect to what remembers uses, and does not wait for them.
+// Start begins to load the signing keys, and to connect to what remembers uses, and does not wait for them. Of a service
+// that only publishes it loads the public keys.
 func (s *Service) Start() {
 	for _, part := range s.starts {
 		part.Start()
@@ -176,12 +183,20 @@ func (b *builder) build() (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{served, b.config, starters(own, wanted.Replay, b.stops), b.kept}, nil
+	built := &Service{Server: served, Configuration: b.config, kept: b.kept}
+	if b.PublishOnly {
+		built.starts = own.published
+		built.ready = func(ctx context.Context) error { _, err := own.set.Document(ctx); return err }
+	} else {
+		built.starts = starters(own, wanted.Replay, b.stops)
+		built.ready = served.Ready
+	}
+	return built, nil
 }
 
 // prepare makes what the others are made with.
 func (b *builder) prepare() (err error) {
-	if b.Secrets == nil || b.Now == nil || b.Log == nil {
+	if b.Secrets == nil || b.Now == nil || b.Log == nil || b.PublishOnly && b.Listed == nil {
 		return errSurroundings
 	}
 	if b.compiler, err = policy.NewCompiler(); err != nil {

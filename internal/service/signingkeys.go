@@ -19,6 +19,7 @@ import (
 type ownKeys struct {
 	all         []*keys.Ring
 	set         *keys.Set
+	published   []starter             // what the set is made of, where nothing is signed
 	first       *keys.Ring            // signs every token, unless its resource names another algorithm
 	byAlgorithm map[string]*keys.Ring // those that sign
 	sealing     *keys.Sealing         // of opaque tokens; nil: there are none
@@ -27,9 +28,10 @@ type ownKeys struct {
 
 var errNoKMS = errors.New("service: the configuration names a key in Cloud KMS, which this process has no access to")
 
-// signingKeys builds the rings.
+// signingKeys builds the rings. Where nothing but the JWK Set is asked for, those that sign are never loaded.
 func (b *builder) signingKeys() (*ownKeys, error) {
 	own := &ownKeys{byAlgorithm: map[string]*keys.Ring{}}
+	var public []keys.Publishing
 	for _, configured := range b.config.SigningKeys.Rings() {
 		if configured.KMS != "" && b.KMS == nil {
 			return nil, errNoKMS
@@ -42,10 +44,19 @@ func (b *builder) signingKeys() (*ownKeys, error) {
 		if !configured.PublishOnly {
 			own.byAlgorithm[configured.Algorithm] = ring
 		}
+		if !b.PublishOnly {
+			public = append(public, ring)
+			continue
+		}
+		published, err := b.published(configured)
+		if err != nil {
+			return nil, err
+		}
+		public, own.published = append(public, published), append(own.published, published)
 	}
 	own.first = own.all[0]
 	var err error
-	if own.set, err = keys.NewSet(b.Now, own.all...); err != nil {
+	if own.set, err = keys.NewSet(b.Now, public...); err != nil {
 		return nil, err
 	}
 	return own, b.addSealing(own)
@@ -70,6 +81,16 @@ func (b *builder) ring(configured config.KeyRing) (*keys.Ring, error) {
 	made := b.RingConfig(b.config, configured, b.source(configured))
 	key := partKey{kind: "ring", place: configured.Secret + configured.KMS + configured.Directory, algorithm: configured.Algorithm, timing: made.Timing}
 	return keep(b, key, func() (*keys.Ring, error) { return keys.NewRing(made) })
+}
+
+// published is ring for who only publishes.
+func (b *builder) published(configured config.KeyRing) (*keys.Published, error) {
+	made := b.RingConfig(b.config, configured, b.source(configured))
+	key := partKey{
+		kind: "published", place: configured.Secret + configured.KMS + configured.Directory + " " + configured.PublicKeys,
+		algorithm: configured.Algorithm, timing: made.Timing,
+	}
+	return keep(b, key, func() (*keys.Published, error) { return keys.NewPublished(made) })
 }
 
 // RingConfig returns what a ring of the configuration is made of, for the service and for those who rotate it: they
@@ -100,6 +121,10 @@ func (b *builder) source(ring config.KeyRing) keys.Source {
 		return keys.Directory(b.path(ring.Directory))
 	case ring.KMS != "":
 		return b.KMS(ring.KMS)
+	case b.PublishOnly && ring.PublicKeys != "":
+		return keys.PublicHalves{
+			Private: b.Listed(ring.Secret), Public: b.Secrets(ring.PublicKeys), Algorithm: jose.Algorithm(ring.Algorithm),
+		}
 	default:
 		return b.Secrets(ring.Secret)
 	}
