@@ -19,13 +19,16 @@ import (
 func init() {
 	functions.HTTP("AuthorizationServer", serve((*server.Server).Handler))
 	functions.HTTP("Token", serve((*server.Server).Token))
-	functions.HTTP("JWKS", serve((*server.Server).JWKS))
+	functions.HTTP(jwksTarget, serve((*server.Server).JWKS))
 	functions.CloudEvent(rotateKeysTarget, func(ctx context.Context, e event.Event) error { return orExit().rotateKeys(ctx, e) })
 	startEarly()
 }
 
-// rotateKeysTarget is the function that Secret Manager's notices go to.
-const rotateKeysTarget = "RotateKeys"
+// Functions that need other rights than those that sign.
+const (
+	rotateKeysTarget = "RotateKeys" // what Secret Manager's notices go to
+	jwksTarget       = "JWKS"       // publishes, and has no access to private keys that are published apart
+)
 
 // serve returns a function that is built when it is first called.
 func serve(part func(*server.Server) http.Handler) func(http.ResponseWriter, *http.Request) {

@@ -41,14 +41,14 @@ var deployments = map[string]deployment{
 }
 
 // entryPoints are the functions of this source.
-var entryPoints = []string{"AuthorizationServer", "Token", "JWKS", rotateKeysTarget}
+var entryPoints = []string{"AuthorizationServer", "Token", jwksTarget, rotateKeysTarget}
 
 func TestEntryPoints_are_registered_in_the_root(t *testing.T) {
 	t.Parallel()
 	registered := regexp.MustCompile(`functions\.[A-Z]\w+\((\w+|"\w+"),`).FindAllStringSubmatch(readFile(t, "function.go"), -1)
 	var names []string
 	for _, match := range registered {
-		names = append(names, strings.NewReplacer("rotateKeysTarget", rotateKeysTarget, `"`, "").Replace(match[1]))
+		names = append(names, strings.NewReplacer("jwksTarget", jwksTarget, "rotateKeysTarget", rotateKeysTarget, `"`, "").Replace(match[1]))
 	}
 	if !slices.Equal(names, entryPoints) {
 		t.Errorf("function.go registers %q, want %q", names, entryPoints)

@@ -62,20 +62,25 @@ func newRotated(t *testing.T, signingKeys string) *rotated {
 func (r *rotated) start(target, signingKeys string) *process {
 	r.t.Helper()
 	folder := r.t.TempDir()
-	writeFile(r.t, filepath.Join(folder, "config.yaml"), `
+	writeFile(r.t, filepath.Join(folder, "config.yaml"), r.configuration(signingKeys))
+	return start(r.t, folder, "FUNCTION_TARGET="+target, "SECRET_MANAGER_EMULATOR_HOST="+r.address)
+}
+
+// configuration is what all functions have.
+func (r *rotated) configuration(signingKeys string) string {
+	return `
 issuer: https://auth.example.com
-signing_keys: {secret: `+r.secret+`, `+signingKeys+`}
+signing_keys: {secret: ` + r.secret + `, ` + signingKeys + `}
 clock_skew: 0s
 access_tokens: {lifetime: 2s}
 resources: [{id: "https://api.example.com", scopes: [read]}]
 clients:
   - id: batch
     authentication: private_key_jwt
-    keys: {pem: "`+strings.ReplaceAll(string(keyFile(r.t, "test-es256.public.pem")), "\n", `\n`)+`"}
+    keys: {pem: "` + strings.ReplaceAll(string(keyFile(r.t, "test-es256.public.pem")), "\n", `\n`) + `"}
     grants: [client_credentials]
     allow: [{resource: "https://api.example.com", scopes: [read]}]
-`)
-	return start(r.t, folder, "FUNCTION_TARGET="+target, "SECRET_MANAGER_EMULATOR_HOST="+r.address)
+`
 }
 
 // canonical is what Secret Manager calls the secret.

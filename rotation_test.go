@@ -76,6 +76,23 @@ func (r *rotated) published(service *process) (kids []string) {
 // tokenKey returns the kid of a new token.
 func (r *rotated) tokenKey(service *process) string {
 	r.t.Helper()
+	return keyOf(r.t, r.token(service))
+}
+
+// keyOf returns the kid of a token.
+func keyOf(t *testing.T, token string) string {
+	t.Helper()
+	encoded, _, _ := strings.Cut(token, ".")
+	var named struct{ Kid string }
+	if err := json.Unmarshal(decodePart(t, encoded), &named); err != nil {
+		t.Fatal(err)
+	}
+	return named.Kid
+}
+
+// token returns a new token.
+func (r *rotated) token(service *process) string {
+	r.t.Helper()
 	claims := fmt.Sprintf(`{"iss":"batch","sub":"batch","aud":"https://auth.example.com","exp":%d,"jti":"%d"}`, time.Now().Unix()+30, time.Now().UnixNano())
 	assertion := encodePart([]byte(`{"alg":"ES256"}`)) + "." + encodePart([]byte(claims))
 	form := "grant_type=client_credentials&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer&client_assertion=" +
@@ -93,10 +110,5 @@ func (r *rotated) tokenKey(service *process) string {
 	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.Token == "" {
 		r.t.Fatalf("no token: %d %s, %v", response.StatusCode, answer.Error, err)
 	}
-	encoded, _, _ := strings.Cut(answer.Token, ".")
-	var named struct{ Kid string }
-	if err := json.Unmarshal(decodePart(r.t, encoded), &named); err != nil {
-		r.t.Fatal(err)
-	}
-	return named.Kid
+	return answer.Token
 }

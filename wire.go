@@ -83,6 +83,7 @@ var fromEnvironment = sync.OnceValues(func() (*deployed, error) {
 	}
 	d := &deployed{secrets: secrets, surroundings: service.Surroundings{
 		Secrets: secrets.Source,
+		Listed:  secrets.Listing,
 		KMS:     func(key string) keys.Source { return kms.Keeper(key) },
 		Replay: func(database, issuer string) (replay.Store, error) {
 			return firestore.ReplayStore(database, issuer, time.Now)
@@ -90,10 +91,11 @@ var fromEnvironment = sync.OnceValues(func() (*deployed, error) {
 		Revocations: func(database, issuer string) (revocation.Store, error) {
 			return firestore.RevocationStore(database, issuer)
 		},
-		Now:     time.Now,
-		Log:     log(),
-		Version: Version(),
-		Project: os.Getenv("GOOGLE_CLOUD_PROJECT"),
+		Now:         time.Now,
+		Log:         log(),
+		Version:     Version(),
+		Project:     os.Getenv("GOOGLE_CLOUD_PROJECT"),
+		PublishOnly: os.Getenv("FUNCTION_TARGET") == jwksTarget,
 	}}
 	if reference := os.Getenv("COUNTERSIGN_CONFIG"); strings.HasPrefix(reference, "projects/") {
 		return d, d.follow(reference)

@@ -21,7 +21,9 @@ func rotateCommand() *cli.Command {
 		Description: `Does what the function RotateKeys does when Secret Manager says that it is time:
 adds a version with a new key, disables the versions whose last token has
 expired, and destroys those that were out of use for 30 days. Then it shows the
-ring. Nobody has to be told: instances and verifiers follow by themselves.
+ring. Nobody has to be told: instances and verifiers follow by themselves. Where
+the ring has public_keys, the public half of every enabled version is there
+afterwards.
 
    localrun keys rotate -secret projects/acme/secrets/countersign-signing-keys
 
@@ -73,4 +75,5 @@ func printRotation(out io.Writer, done keys.Rotation) {
 	tell("Added", done.Added)
 	tell("Disabled", done.Disabled...)
 	tell("Destroyed", done.Destroyed...)
+	tell("Published the public half of", done.Published...)
 }

@@ -74,7 +74,11 @@ func openRings(cmd *cli.Command) (opened []openedRing, close func() error, err e
 	surroundings := service.Surroundings{Now: time.Now, Log: slog.New(slog.NewTextHandler(errorsOf(cmd), nil))}
 	for _, ring := range wanted {
 		source := kept.source(ring, filepath.Dir(path))
-		opened = append(opened, openedRing{ring, surroundings.RingConfig(configuration, ring, source)})
+		made := surroundings.RingConfig(configuration, ring, source)
+		if ring.PublicKeys != "" {
+			made.Public = kept.secrets.client.Keeper(ring.PublicKeys)
+		}
+		opened = append(opened, openedRing{ring, made})
 	}
 	return opened, kept.close, nil
 }

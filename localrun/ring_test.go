@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +100,37 @@ func TestKeysRotate_adds_a_key_of_the_rings_algorithm_and_shows_the_ring(t *test
 	}
 	if others, err := client.Versions(t.Context(), firstRing); err != nil || len(others) > 0 {
 		t.Errorf("the other ring has %d versions, %v", len(others), err)
+	}
+}
+
+// Also of a key that somebody has added by hand.
+func TestKeysRotate_puts_public_halves_where_the_configuration_wants_them(t *testing.T) {
+	path, client := ringed(t)
+	const halves = "projects/acme/secrets/signing-public"
+	if err := client.CreateSecret(t.Context(), halves); err != nil {
+		t.Fatal(err)
+	}
+	succeed(t, "keys", "rotate", "-config", path, "-secret", firstRing)
+	document, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	document = []byte(strings.Replace(string(document), firstRing+"\n", firstRing+"\n  public_keys: "+halves+"\n", 1))
+	if err := os.WriteFile(path, document, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	rotated := succeed(t, "keys", "rotate", "-config", path, "-secret", firstRing)
+	if !strings.HasPrefix(rotated, "Added version 2.\nPublished the public half of version 1, 2.\n") {
+		t.Errorf("it prints\n%s", rotated)
+	}
+	public, err := client.Versions(t.Context(), halves)
+	if err != nil || len(public) != 2 {
+		t.Fatalf("%d public halves, %v", len(public), err)
+	}
+	for i, version := range public {
+		if text := string(version.Payload); strings.Contains(text, `"d":`) || !strings.Contains(text, `"version":"`+strconv.Itoa(i+1)+`"`) {
+			t.Errorf("the half of version %d is %s", i+1, text)
+		}
 	}
 }
 

@@ -125,7 +125,8 @@ func (c Config) publish(ctx context.Context, found *timeline) (added []string, e
 		}
 		if is {
 			c.Log.ErrorContext(ctx, "the public half of a version was another key's and is replaced",
-				"version", member.version.ID, "error", "key "+there.key.ID()+" is not the half of key "+member.keyID)
+				"event", "key_version", "decision", "refused", "version", member.version.ID,
+				"error", "key "+there.key.ID()+" is not the half of key "+member.keyID)
 			halves.replaced = append(halves.replaced, there.id)
 		}
 		if _, err := c.Public.Add(ctx, func() ([]byte, error) { return encodeHalf(member) }); err != nil {
