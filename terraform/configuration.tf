@@ -31,8 +31,9 @@ locals {
   configuration = join("\n", concat(
     ["issuer: ${local.issuer}"],
     local.in_secret_manager
-    ? ["signing_keys: {secret: ${local.secret_names.signing_keys}}"]
+    ? ["signing_keys:", "  secret: ${local.secret_names.signing_keys}"]
     : ["signing_keys: {kms: ${local.kms_key}, algorithm: ${local.kms_algorithms[var.kms.algorithm]}}"],
+    local.public_halves ? ["  public_keys: ${local.secret_names.public_keys}"] : [],
     var.firestore ? ["replay: {firestore: ${local.database}}"] : [],
     # How many addresses at the end of X-Forwarded-For Google has written: that of the client, and behind the load
     # balancer its own as well.

@@ -21,8 +21,8 @@ locals {
 
   # The functions that clients and APIs call. Both are the same process but for what they serve.
   functions = merge(
-    { (var.name) = { entry_point = "AuthorizationServer", account = google_service_account.function.email } },
-    local.jwks_apart ? { "${var.name}-jwks" = { entry_point = "JWKS", account = google_service_account.jwks[0].email } } : {},
+    { (var.name) = { entry_point = "AuthorizationServer", account = google_service_account.function.email, environment = local.snapshot } },
+    var.jwks_apart ? { "${var.name}-jwks" = { entry_point = "JWKS", account = google_service_account.jwks[0].email, environment = {} } } : {},
   )
 }
 
@@ -59,7 +59,7 @@ resource "google_cloudfunctions2_function" "http" {
     ingress_settings                 = local.ingress
     all_traffic_on_latest_revision   = true
     service_account_email            = each.value.account
-    environment_variables            = merge(local.environment, local.snapshot)
+    environment_variables            = merge(local.environment, each.value.environment)
     vpc_connector                    = var.vpc_connector
     vpc_connector_egress_settings    = var.vpc_connector == null ? null : "PRIVATE_RANGES_ONLY"
   }
@@ -69,6 +69,7 @@ resource "google_cloudfunctions2_function" "http" {
     google_project_iam_member.build,
     google_project_iam_member.firestore,
     google_secret_manager_secret_iam_member.reader,
+    google_secret_manager_secret_iam_member.jwks,
     google_kms_crypto_key_iam_member.signer,
   ]
 }

@@ -16,7 +16,7 @@ resource "google_service_account" "rotate" {
 }
 
 resource "google_service_account" "jwks" {
-  count = local.jwks_apart ? 1 : 0
+  count = var.jwks_apart ? 1 : 0
 
   project      = var.project_id
   account_id   = "${var.name}-jwks"
@@ -43,15 +43,13 @@ locals {
   snapshots    = var.trust_snapshot == null ? [] : [var.trust_snapshot]
   more_secrets = { for id in setunion(var.secrets, local.snapshots) : id => id }
 
-  # The JWK Set is published from the same ring that signs, and the ring takes no key that it has not tried: so whoever
-  # publishes reads the private keys too, or signs with them in Cloud KMS. What a JWKS function of its own does not get is
-  # the secrets of clients, the right to rotate, and the database.
-  jwks_secrets = { for id in setunion(try(var.jwks_apart.secrets, []), local.snapshots) : id => id }
+  # The JWKS function publishes from the public halves. Of the private keys it only lists the versions (below).
+  public_secrets = local.public_halves ? { public_keys = google_secret_manager_secret.public_keys[0].secret_id } : {}
 
   accounts = merge(
     { function = { member = google_service_account.function.member, secrets = merge(local.own_secrets, local.more_secrets) } },
-    local.in_secret_manager ? { rotate = { member = google_service_account.rotate[0].member, secrets = local.own_secrets } } : {},
-    local.jwks_apart ? { jwks = { member = google_service_account.jwks[0].member, secrets = merge(local.own_secrets, local.jwks_secrets) } } : {},
+    local.in_secret_manager ? { rotate = { member = google_service_account.rotate[0].member, secrets = merge(local.own_secrets, local.public_secrets) } } : {},
+    var.jwks_apart ? { jwks = { member = google_service_account.jwks[0].member, secrets = merge({ configuration = google_secret_manager_secret.configuration.secret_id }, local.public_secrets) } } : {},
   )
 
   # viewer lists the versions, and secretAccessor reads what is in them: neither does both.
@@ -73,12 +71,22 @@ resource "google_secret_manager_secret_iam_member" "reader" {
   member    = each.value.member
 }
 
-# It adds versions, and disables and destroys old ones.
-resource "google_secret_manager_secret_iam_member" "rotate" {
-  count = local.in_secret_manager ? 1 : 0
+# Which versions of the private keys there are, and which of them are enabled; not what is in them.
+resource "google_secret_manager_secret_iam_member" "jwks" {
+  count = local.public_halves ? 1 : 0
 
   project   = var.project_id
   secret_id = google_secret_manager_secret.signing_keys[0].secret_id
+  role      = "roles/secretmanager.viewer"
+  member    = google_service_account.jwks[0].member
+}
+
+# It adds versions, and disables and destroys old ones.
+resource "google_secret_manager_secret_iam_member" "rotate" {
+  for_each = local.in_secret_manager ? merge({ signing_keys = google_secret_manager_secret.signing_keys[0].secret_id }, local.public_secrets) : {}
+
+  project   = var.project_id
+  secret_id = each.value
   role      = "roles/secretmanager.secretVersionManager"
   member    = google_service_account.rotate[0].member
 }
@@ -96,8 +104,10 @@ resource "google_cloud_run_v2_service_iam_member" "rotate" {
 
 resource "google_kms_crypto_key_iam_member" "signer" {
   for_each = local.in_secret_manager ? {} : {
-    for pair in setproduct(concat(["function"], local.jwks_apart ? ["jwks"] : []), ["viewer", "publicKeyViewer", "signer"]) :
-    join(" ", pair) => { member = local.accounts[pair[0]].member, role = "roles/cloudkms.${pair[1]}" }
+    for pair in concat(
+      setproduct(["function"], ["viewer", "publicKeyViewer", "signer"]),
+      var.jwks_apart ? setproduct(["jwks"], ["viewer", "publicKeyViewer"]) : [],
+    ) : join(" ", pair) => { member = local.accounts[pair[0]].member, role = "roles/cloudkms.${pair[1]}" }
   }
 
   crypto_key_id = google_kms_crypto_key.signing[0].id

@@ -4,6 +4,10 @@
 locals {
   in_secret_manager = var.kms == null
 
+  # Whoever only publishes reads the public halves, which RotateKeys keeps in a secret of their own. Cloud KMS hands them
+  # out itself.
+  public_halves = var.jwks_apart && local.in_secret_manager
+
   # Secret Manager publishes its notices as this service agent. It exists once it was asked for in the project
   # (gcloud beta services identity create --service=secretmanager.googleapis.com).
   secret_manager_agent = "serviceAccount:service-${local.number}@gcp-sa-secretmanager.iam.gserviceaccount.com"
@@ -51,6 +55,33 @@ resource "google_secret_manager_secret" "signing_keys" {
 
   # It checks that it may publish when the topic is set.
   depends_on = [google_pubsub_topic_iam_member.secret_manager]
+}
+
+# Nothing in it is secret, and whoever can write it can publish a key: it is guarded like the other.
+resource "google_secret_manager_secret" "public_keys" {
+  count = local.public_halves ? 1 : 0
+
+  project             = var.project_id
+  secret_id           = "${var.name}-signing-keys-public"
+  deletion_protection = true
+
+  replication {
+    dynamic "auto" {
+      for_each = length(var.secret_locations) == 0 ? [1] : []
+      content {}
+    }
+    dynamic "user_managed" {
+      for_each = length(var.secret_locations) == 0 ? [] : [1]
+      content {
+        dynamic "replicas" {
+          for_each = var.secret_locations
+          content {
+            location = replicas.value
+          }
+        }
+      }
+    }
+  }
 }
 
 resource "google_pubsub_topic" "rotation" {

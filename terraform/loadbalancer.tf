@@ -64,7 +64,7 @@ resource "google_compute_url_map" "this" {
   default_service = google_compute_backend_service.function[var.name].id
 
   dynamic "host_rule" {
-    for_each = local.jwks_apart ? [1] : []
+    for_each = var.jwks_apart ? [1] : []
     content {
       hosts        = [var.load_balancer.domain]
       path_matcher = "issuer"
@@ -72,7 +72,7 @@ resource "google_compute_url_map" "this" {
   }
 
   dynamic "path_matcher" {
-    for_each = local.jwks_apart ? [1] : []
+    for_each = var.jwks_apart ? [1] : []
     content {
       name            = "issuer"
       default_service = google_compute_backend_service.function[var.name].id

@@ -14,13 +14,12 @@ locals {
 
   ingress = coalesce(var.ingress, var.load_balancer == null ? "ALLOW_ALL" : "ALLOW_INTERNAL_AND_GCLB")
 
-  jwks_apart = var.jwks_apart != null
-
   mutual_tls = try(var.load_balancer.mutual_tls, null)
 
   secret_names = {
     configuration = "projects/${var.project_id}/secrets/${var.name}-config"
     signing_keys  = "projects/${var.project_id}/secrets/${var.name}-signing-keys"
+    public_keys   = "projects/${var.project_id}/secrets/${var.name}-signing-keys-public"
   }
 
   database = "projects/${var.project_id}/databases/${var.name}"

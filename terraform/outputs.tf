@@ -28,7 +28,7 @@ output "service_accounts" {
   value = merge(
     { function = google_service_account.function.email },
     local.in_secret_manager ? { rotate = google_service_account.rotate[0].email } : {},
-    local.jwks_apart ? { jwks = google_service_account.jwks[0].email } : {},
+    var.jwks_apart ? { jwks = google_service_account.jwks[0].email } : {},
   )
 }
 

@@ -194,22 +194,13 @@ variable "load_balancer" {
 }
 
 variable "jwks_apart" {
-  description = <<-E
-    Serve /.well-known/jwks.json from a function of its own, so that it answers whatever happens to the token endpoint.
-    Needs the load balancer, which brings the two to one Issuer. secrets: those of secrets that sign, seal or stop (shared
-    secrets and opaque tokens of resources, the stop list): a new configuration takes over where all of these can be read.
-  E
-  type = object({
-    secrets = optional(set(string), [])
-  })
-  default = null
+  description = "Serve /.well-known/jwks.json from a function of its own, which has no access to private keys and answers whatever happens to the token endpoint. Needs the load balancer, which brings the two to one Issuer."
+  type        = bool
+  default     = false
+  nullable    = false
   validation {
-    condition     = var.jwks_apart == null || var.load_balancer != null
+    condition     = !var.jwks_apart || var.load_balancer != null
     error_message = "jwks_apart needs load_balancer: without it the JWK Set would be at another address than the Issuer's metadata say."
-  }
-  validation {
-    condition     = length(setsubtract(try(var.jwks_apart.secrets, []), var.secrets)) == 0
-    error_message = "jwks_apart.secrets are among secrets."
   }
 }
 

@@ -25,7 +25,7 @@ run "the_issuer_is_known_before_anything_is_made" {
     error_message = "The Issuer is the deterministic address of the function."
   }
   assert {
-    condition     = output.configuration == "issuer: https://countersign-123456789012.europe-west1.run.app\nsigning_keys: {secret: projects/acme-auth/secrets/countersign-signing-keys}\nlimits: {forwarded_for: 1}\n"
+    condition     = output.configuration == "issuer: https://countersign-123456789012.europe-west1.run.app\nsigning_keys:\n  secret: projects/acme-auth/secrets/countersign-signing-keys\nlimits: {forwarded_for: 1}\n"
     error_message = "The configuration begins with what this deployment is."
   }
 }
@@ -96,7 +96,7 @@ run "accounts_get_at_named_secrets_alone" {
     error_message = "Both read the configuration and the signing keys."
   }
   assert {
-    condition     = google_secret_manager_secret_iam_member.rotate[0].role == "roles/secretmanager.secretVersionManager" && google_secret_manager_secret_iam_member.rotate[0].secret_id == "countersign-signing-keys"
+    condition     = google_secret_manager_secret_iam_member.rotate["signing_keys"].role == "roles/secretmanager.secretVersionManager" && google_secret_manager_secret_iam_member.rotate["signing_keys"].secret_id == "countersign-signing-keys"
     error_message = "RotateKeys alone changes versions, of the signing keys alone."
   }
   assert {

@@ -102,7 +102,7 @@ run "kms" {
   command = plan
   variables {
     kms        = { algorithm = "EC_SIGN_P384_SHA384", protection_level = "HSM" }
-    jwks_apart = {}
+    jwks_apart = true
     load_balancer = {
       domain = "auth.example.com"
     }
@@ -112,8 +112,8 @@ run "kms" {
     error_message = "The key is in an HSM."
   }
   assert {
-    condition     = toset([for m in google_kms_crypto_key_iam_member.signer : m.role]) == toset(["roles/cloudkms.viewer", "roles/cloudkms.publicKeyViewer", "roles/cloudkms.signer"]) && length(google_kms_crypto_key_iam_member.signer) == 6
-    error_message = "Both functions read its public half and sign with it, and neither changes it."
+    condition     = toset([for m in google_kms_crypto_key_iam_member.signer : m.role]) == toset(["roles/cloudkms.viewer", "roles/cloudkms.publicKeyViewer", "roles/cloudkms.signer"]) && toset([for key, m in google_kms_crypto_key_iam_member.signer : m.role if startswith(key, "jwks ")]) == toset(["roles/cloudkms.viewer", "roles/cloudkms.publicKeyViewer"])
+    error_message = "Both functions read its public half, one signs with it, and neither changes it."
   }
   assert {
     condition     = length(google_secret_manager_secret.signing_keys) + length(google_pubsub_topic.rotation) + length(google_cloudfunctions2_function.rotate) + length(google_service_account.rotate) == 0 && output.first_key == null && output.rotation_topic == null
@@ -212,7 +212,7 @@ run "jwks_apart" {
   command = plan
   variables {
     secrets       = ["countersign-stop-list", "warehouse-hmac"]
-    jwks_apart    = { secrets = ["countersign-stop-list"] }
+    jwks_apart    = true
     load_balancer = { domain = "auth.example.com" }
   }
   assert {
@@ -224,8 +224,20 @@ run "jwks_apart" {
     error_message = "It has the one path under the Issuer."
   }
   assert {
-    condition     = toset([for key, of in google_secret_manager_secret_iam_member.reader : of.secret_id if startswith(key, "jwks ")]) == toset(["countersign-config", "countersign-signing-keys", "countersign-stop-list"])
-    error_message = "It reads what it publishes from, and no secret of a client."
+    condition     = toset([for key, of in google_secret_manager_secret_iam_member.reader : of.secret_id if startswith(key, "jwks ")]) == toset(["countersign-config", "countersign-signing-keys-public"])
+    error_message = "It reads what it publishes from: no private key, and no secret of a client."
+  }
+  assert {
+    condition     = google_secret_manager_secret_iam_member.jwks[0].secret_id == "countersign-signing-keys" && google_secret_manager_secret_iam_member.jwks[0].role == "roles/secretmanager.viewer"
+    error_message = "Of the private keys it lists the versions."
+  }
+  assert {
+    condition     = toset([for m in google_secret_manager_secret_iam_member.rotate : m.secret_id]) == toset(["countersign-signing-keys", "countersign-signing-keys-public"]) && google_secret_manager_secret_iam_member.rotate["public_keys"].role == "roles/secretmanager.secretVersionManager"
+    error_message = "RotateKeys keeps the public halves."
+  }
+  assert {
+    condition     = strcontains(output.configuration, "  public_keys: projects/acme-auth/secrets/countersign-signing-keys-public\n")
+    error_message = "The configuration says where they are."
   }
 }
 

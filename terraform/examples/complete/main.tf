@@ -53,7 +53,7 @@ module "countersign" {
     }
   }
 
-  jwks_apart = { secrets = ["countersign-stop-list"] }
+  jwks_apart = true
 
   notification_channels = [google_monitoring_notification_channel.on_call.name]
   runbooks              = "https://wiki.example.com/countersign/runbooks"
