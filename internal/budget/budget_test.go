@@ -86,7 +86,7 @@ func TestAFailureIsChargedToWhoHasCausedIt(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			test.charge(b)
-			for looked, parties := range map[bool][]who{} {
+			for looked, parties := range map[bool][]who{false: test.turned, true: test.free} {
 				for _, who := range parties {
 					b.expect(t, looked, who.at, who.client)
 				}
