@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"example.com/countersign/internal/jose"
 )
@@ -126,6 +127,9 @@ var errEmptyInput = errors.New("there is nothing in it")
 func readInput(path string, stdin io.Reader) ([]byte, error) {
 	if path != "-" {
 		file, err := os.Open(path)
+		if err != nil && (strings.HasPrefix(path, "{") || strings.Contains(path, "-----BEGIN")) {
+			return nil, errors.New("a key was given in the place of the file that holds it; what stands on a command line, every process of the machine can read")
+		}
 		if err != nil {
 			return nil, err
 		}

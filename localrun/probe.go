@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/urfave/cli/v3"
@@ -133,9 +132,9 @@ func probeKey(cmd *cli.Command) (jose.SigningKey, error) {
 		key, err := file.read(cmd.Root().Reader)
 		return key.SigningKey, err
 	case variable != "":
-		text := os.Getenv(variable)
-		if text == "" {
-			return jose.SigningKey{}, fmt.Errorf("the environment variable %s is empty or not there", variable)
+		text, err := fromEnvironment("-key-env", variable)
+		if err != nil {
+			return jose.SigningKey{}, err
 		}
 		key, err := file.parse([]byte(text))
 		if err != nil {

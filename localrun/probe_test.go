@@ -112,6 +112,26 @@ func TestProbeTakesItsKeyFromTheEnvironment(t *testing.T) {
 	}
 }
 
+// As in -key-env "$PROBER_KEY": what a job prints is kept.
+func TestASecretInThePlaceOfItsNameIsNotPrinted(t *testing.T) {
+	key := string(read(t, newKey(t, t.TempDir(), "prober", jose.ES256)))
+	const url, variable, file = "http://127.0.0.1:1", "-env is the name of an environment variable", "in the place of the file"
+	for _, test := range []struct {
+		command, client, option, secret, says string
+	}{
+		{"probe", "prober", "-key-env", key, variable},
+		{"probe", "prober", "-key", key, file},
+		{"probe", "prober", "-key", `{"kty":"EC","d":"correct-horse"}`, file},
+		{"token", "portal", "-secret-env", "correct-horse-battery", variable},
+	} {
+		stdout, stderr, status := program(t, test.command, "-url", url, "-client", test.client, test.option, test.secret)
+		if text := stdout + stderr; status == 0 || !strings.Contains(text, test.says) ||
+			strings.Contains(text, "horse") || strings.Contains(text, "PRIVATE") || strings.Contains(text, key[40:60]) {
+			t.Errorf("%s %s: status %d, %q", test.command, test.option, status, text)
+		}
+	}
+}
+
 func TestProbeExitStatusTellsAFaultFromAProbeThatCouldNotBeMade(t *testing.T) {
 	_, key, options := probed(t)
 	stranger := newKey(t, t.TempDir(), "stranger", jose.ES256)

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"time"
 
@@ -129,11 +128,8 @@ func (p requestPlan) clientSecret() (oauth.Secret, error) {
 		text, err := readInput(file, p.options.Root().Reader)
 		return oauth.NewSecret(string(trimLineBreak(text))), err
 	case variable != "":
-		text := os.Getenv(variable)
-		if text == "" {
-			return oauth.Secret{}, fmt.Errorf("the environment variable %s is empty or not there", variable)
-		}
-		return oauth.NewSecret(text), nil
+		text, err := fromEnvironment("-secret-env", variable)
+		return oauth.NewSecret(text), err
 	default:
 		return oauth.Secret{}, nil
 	}
