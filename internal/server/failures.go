@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"example.com/countersign/internal/budget"
@@ -19,15 +20,29 @@ func (s *Server) source(r *http.Request) netip.Addr {
 	if s.config.ForwardedFor == 0 {
 		return netip.Addr{}
 	}
-	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	if len(forwarded) < s.config.ForwardedFor {
-		return netip.Addr{}
-	}
-	source, err := netip.ParseAddr(strings.TrimSpace(forwarded[len(forwarded)-s.config.ForwardedFor]))
+	source, err := netip.ParseAddr(strings.TrimSpace(fromTheEnd(r.Header.Values("X-Forwarded-For"), s.config.ForwardedFor)))
 	if err != nil {
 		return netip.Addr{}
 	}
-	return source
+	return source.Unmap().WithZone("") // A zone is any text at all, and says nothing outside the machine that wrote it.
+}
+
+// fromTheEnd returns the nth last entry of the lists in header fields; empty: there are fewer. Nothing in front of it is
+// divided into entries, of which there may be a million.
+func fromTheEnd(fields []string, n int) string {
+	for _, field := range slices.Backward(fields) {
+		for more := true; more; n-- {
+			entry := field
+			comma := strings.LastIndexByte(field, ',')
+			if more = comma >= 0; more {
+				field, entry = field[:comma], field[comma+1:]
+			}
+			if n == 1 {
+				return entry
+			}
+		}
+	}
+	return ""
 }
 
 // admit turns away who has failed too often from this address, before his request is read.

@@ -201,6 +201,45 @@ func TestLimits_a_header_that_no_proxy_of_ours_has_written_names_nobody(t *testi
 	}
 }
 
+// The last entries count, in whatever lines they stand; an address is logged in one form, and without a zone, which can
+// be any text.
+func TestLimits_an_address_is_read_from_the_end(t *testing.T) {
+	d := deploy(t, limited)
+	for _, test := range []struct {
+		fields []string
+		want   any
+	}{
+		{[]string{"203.0.113.99", "192.0.2.1", "198.51.100.1"}, "192.0.2.1"},
+		{[]string{"203.0.113.99,192.0.2.1", "198.51.100.1"}, "192.0.2.1"},
+		{[]string{"203.0.113.99", "192.0.2.1 ,\t198.51.100.1"}, "192.0.2.1"},
+		{[]string{"192.0.2.1", "", "198.51.100.1"}, nil},
+		{[]string{"192.0.2.1", "198.51.100.1,"}, "198.51.100.1"},
+		{[]string{"192.0.2.1:443, 198.51.100.1"}, nil},
+		{[]string{"[2001:db8::1], 198.51.100.1"}, nil},
+		{[]string{"::ffff:192.0.2.1, 198.51.100.1"}, "192.0.2.1"},
+		{[]string{"2001:db8::1%a\u202e zone, 198.51.100.1"}, "2001:db8::1"},
+	} {
+		d.send(t, jwtBearer("no assertion", header("X-Forwarded-For", test.fields...)))
+		if got := d.log.lastDecision(t)["client_address"]; got != test.want {
+			t.Errorf("%q: %v, want %v", test.fields, got, test.want)
+		}
+	}
+}
+
+// As CVE-2025-30204: whoever sends a million commas must not have them made into a million texts.
+func TestLimits_what_stands_before_the_address_costs_nothing(t *testing.T) {
+	d := deploy(t, limited)
+	many := strings.Repeat(",", 900_000) + "192.0.2.1, 198.51.100.1"
+	before := allocated()
+	d.send(t, jwtBearer("no assertion", header("X-Forwarded-For", many)))
+	if spent := allocated() - before; spent > 8<<20 {
+		t.Errorf("%d bytes were allocated", spent)
+	}
+	if got := d.log.lastDecision(t)["client_address"]; got != "192.0.2.1" {
+		t.Errorf("the address is %v", got)
+	}
+}
+
 func TestLimits_hold_at_introspection_and_revocation(t *testing.T) {
 	for _, path := range []string{server.IntrospectionPath, server.RevocationPath} {
 		d := deploy(t, asking(t, limited))
