@@ -87,7 +87,7 @@ func introspect(ctx context.Context, cmd *cli.Command) error {
 	if json.Unmarshal(body, &members) != nil || members.Active == nil {
 		return unreadable{errors.New("the server answered with status 200 and something that is no introspection response")}
 	}
-	if _, err := fmt.Fprintf(cmd.Root().Writer, "%s\n", strings.TrimSpace(string(body))); err != nil {
+	if _, err := fmt.Fprintf(cmd.Root().Writer, "%s\n", harmless(body)); err != nil {
 		return unreadable{err}
 	}
 	if !*members.Active {

@@ -121,3 +121,23 @@ func TestWhatCannotBeAskedOrTakenBackIsStatus2(t *testing.T) {
 		}
 	}
 }
+
+// What a server answers goes to a terminal.
+func TestIntrospectPrintsNothingThatSteersATerminal(t *testing.T) {
+	_, folder, token := returning(t)
+	server := httptest.NewUnstartedServer(nil)
+	server.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			_, _ = w.Write([]byte("{\"active\":true,\r\"sub\":\"\u009b2Jé\x7f\u202e\xff\",\"exp\":12345678901234567890}"))
+			return
+		}
+		url := "http://" + r.Host
+		_ = json.NewEncoder(w).Encode(map[string]string{"issuer": url, "token_endpoint": url + "/token", "introspection_endpoint": url + "/introspect"})
+	})
+	server.Start()
+	t.Cleanup(server.Close)
+	result := runCommand(t, token, "introspect", "-url", server.URL, "-client", "prober", "-key", filepath.Join(folder, "prober.pem"))
+	if want := "{\"active\":true, \"sub\":\"\\u009b2Jé\\u007f\\u202e\ufffd\",\"exp\":12345678901234567890}\n"; result.stdout != want || result.err != nil {
+		t.Errorf("printed %q, want %q; %v", result.stdout, want, result.err)
+	}
+}

@@ -118,7 +118,7 @@ func getToken(ctx context.Context, cmd *cli.Command) error {
 	}
 	response, err := request.send(ctx, client)
 	if refused, isRefusal := errors.AsType[*refusal](err); isRefusal && cmd.Bool("json") {
-		_, _ = fmt.Fprintf(cmd.Root().Writer, "%s\n", refused.Body)
+		_, _ = fmt.Fprintf(cmd.Root().Writer, "%s\n", harmless(refused.Body))
 	}
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func getToken(ctx context.Context, cmd *cli.Command) error {
 		_, _ = fmt.Fprintf(cmd.Root().ErrWriter, "localrun: %s\n", note)
 	}
 	if cmd.Bool("json") {
-		_, err = fmt.Fprintf(cmd.Root().Writer, "%s\n", response.Body)
+		_, err = fmt.Fprintf(cmd.Root().Writer, "%s\n", harmless(response.Body))
 		return err
 	}
 	_, err = fmt.Fprintln(cmd.Root().Writer, response.AccessToken.Reveal())

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf16"
 
 	"example.com/countersign/internal/dpop"
 	"example.com/countersign/internal/jose"
@@ -215,6 +217,25 @@ func parseTokenResponse(body []byte) (tokenResponse, error) {
 // isVisible reports whether text is what RFC 6749 §A.12 lets a token be. Anything else could steer a terminal.
 func isVisible(text string) bool {
 	return text != "" && !strings.ContainsFunc(text, func(c rune) bool { return c < 0x20 || c > 0x7e })
+}
+
+// harmless returns an answer as it came, and, where it is JSON, as the same JSON, without what could steer a terminal: that
+// stands in its texts alone (RFC 8259 §7), where it has another form.
+func harmless(body []byte) string {
+	var text strings.Builder
+	for _, c := range strings.TrimSpace(string(body)) {
+		switch {
+		case c == '\n' || unicode.IsPrint(c):
+			text.WriteRune(c)
+		case c == '\r' || c == '\t':
+			text.WriteByte(' ')
+		default:
+			for _, unit := range utf16.Encode([]rune{c}) {
+				fmt.Fprintf(&text, `\u%04x`, unit)
+			}
+		}
+	}
+	return text.String()
 }
 
 // refusal is the answer of a token endpoint that issued no token (RFC 6749 §5.2), as it came.
