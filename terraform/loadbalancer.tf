@@ -7,10 +7,13 @@ locals {
   mtls       = local.mutual_tls == null ? 0 : 1
   body_limit = 65536 # what the token endpoint reads of a body
 
-  # The form of RFC 9440, which internal/mutualtls reads. The load balancer replaces what a client sends under these names.
+  # The form of RFC 9440, which internal/mutualtls reads. The load balancer replaces what a client sends under these names,
+  # and does so where it asks nobody for a certificate, too: they are empty then. A configuration that believes them may be
+  # in force before mutual_tls is set here, or after it was taken away, and whoever had a client's certificate, which is no
+  # secret, could write it himself.
   # The proxy's secret (X-Proxy-Authorization) would stand in the state, also where it is added by hand, since a refresh
   # reads all headers: so the ingress setting vouches for the proxy instead.
-  client_certificate_headers = local.mutual_tls == null ? [] : [
+  client_certificate_headers = [
     "Client-Cert:{client_cert_leaf}",
     "Client-Cert-Chain:{client_cert_chain}",
   ]

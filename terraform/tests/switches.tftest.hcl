@@ -173,7 +173,7 @@ run "load_balancer" {
     error_message = "Cloud Armor limits the rate of an address and the size of a body."
   }
   assert {
-    condition     = length(google_compute_backend_service.function["countersign"].custom_request_headers) == 0 && length(google_certificate_manager_trust_config.this) == 0 && !strcontains(output.configuration, "mutual_tls") && length(google_compute_url_map.this[0].path_matcher) == 0
+    condition     = google_compute_backend_service.function["countersign"].custom_request_headers == toset(["Client-Cert:{client_cert_leaf}", "Client-Cert-Chain:{client_cert_chain}"]) && length(google_certificate_manager_trust_config.this) == 0 && !strcontains(output.configuration, "mutual_tls") && length(google_compute_url_map.this[0].path_matcher) == 0
     error_message = "Nobody is asked for a certificate."
   }
 }
