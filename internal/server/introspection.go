@@ -12,10 +12,19 @@ import (
 // introspection is the introspection endpoint (RFC 7662, protocol O1).
 func (s *Server) introspection(w http.ResponseWriter, r *http.Request) {
 	x, err := s.introspect(w, r)
-	s.charge(x.checks, x.request, x.client, err)
+	if !isOfTheTokenItself(err) {
+		s.charge(x.checks, x.request, x.client, err)
+	}
 	status := s.respondIntrospection(w, r, x, err)
 	s.auditReturned(r, x, outcome{event: "introspection", effect: "active", done: "token introspected", refused: "introspection refused"}, status, err)
 	s.release(x.trace)
+}
+
+// isOfTheTokenItself reports whether a request is refused for what it asks about: whoever calls an API has chosen that,
+// and must not use up the API's budget with it.
+func isOfTheTokenItself(err error) bool {
+	refusal, isRefusal := errors.AsType[*oauth.Error](err)
+	return isRefusal && (refusal.Reason == "body_too_large" || refusal.Reason == "token_missing")
 }
 
 var errNotItsAudience = errors.New("the client introspects no resource of its aud")

@@ -259,6 +259,24 @@ func TestLimits_hold_at_introspection_and_revocation(t *testing.T) {
 	}
 }
 
+// An API asks about what its callers send.
+func TestLimits_an_API_is_not_turned_away_for_what_its_callers_send(t *testing.T) {
+	d := deploy(t, asking(t, limited))
+	about := func(token string) answer {
+		return d.send(t, ask(target(server.IntrospectionPath), param("token", token), d.proves("invoices-api"), from("192.0.2.1")))
+	}
+	for range 6 {
+		for token, status := range map[string]int{"": 400, "a b": 200, "\x00\xff": 200, strings.Repeat("a", 70_000): 413} {
+			if got := about(token); got.status != status {
+				t.Errorf("%.10q: got %d, want %d", token, got.status, status)
+			}
+		}
+	}
+	if got := about("any"); got.status != 200 {
+		t.Errorf("afterwards: got %d", got.status)
+	}
+}
+
 // What we could not decide is our failure.
 func TestLimits_an_outage_uses_up_nobodys_budget(t *testing.T) {
 	d := deploy(t, vaulted+"limits: {client_failures: 1, source_failures: 1, forwarded_for: 2}\n")
