@@ -91,6 +91,16 @@ func (s *Server) charge(x checks, request oauth.TokenRequest, authenticated clie
 		s.config.Budgets.Charge(x.source, cmp.Or(request.ClientID, refusal.Claimed), false)
 		return
 	}
+	if authenticated.Proved() && passesOn(request.GrantType) {
+		return
+	}
 	// A used assertion may be in the hands of anybody, and proves nobody.
 	s.config.Budgets.Charge(x.source, registration.ID, authenticated.Proved() && !x.replayed)
+}
+
+// passesOn reports whether a request of this kind holds what somebody else has given to its client: the token that an API
+// was called with, or the ID token of a user. What is wrong with that, or not allowed to its subject, is no fault of the
+// client, and whoever calls the API must not be able to use up its budget.
+func passesOn(grantType string) bool {
+	return grantType == oauth.TokenExchange || grantType == oauth.JWTBearer
 }

@@ -12,6 +12,7 @@ import (
 
 	"example.com/countersign/internal/assertion"
 	"example.com/countersign/internal/jose"
+	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/server"
 )
 
@@ -275,6 +276,29 @@ func TestLimits_an_API_is_not_turned_away_for_what_its_callers_send(t *testing.T
 	if got := about("any"); got.status != 200 {
 		t.Errorf("afterwards: got %d", got.status)
 	}
+}
+
+// An API exchanges what its callers send, and a client passes on the ID tokens of its users. Were what is wrong with those
+// the client's failure, a stranger would lock it out with 60 requests that hold nothing.
+func TestLimits_a_client_is_not_turned_away_for_the_tokens_of_others(t *testing.T) {
+	d := deploy(t, exchanging+"limits: {client_failures: 3, source_failures: 5, forwarded_for: 2}\n")
+	at := from("192.0.2.1")
+	alices := d.issue(d.ours())
+	for range 6 {
+		for _, stranger := range []string{"nothing", alices[:len(alices)-8] + "AAAAAAAA"} {
+			if got := d.send(t, d.swap("front", oauth.TypeAccessToken, stranger, resource(backAPI), at)); got.status != 400 {
+				t.Errorf("%.10q: got %d, %s", stranger, got.status, got.body)
+			}
+		}
+	}
+	d.judge(t,
+		allow("the token of alice", d.swap("front", oauth.TypeAccessToken, alices, resource(backAPI), at)),
+		allow("the client's own", clientCredentials(d.proves("front"), resource(backAPI), at)),
+	)
+	for range 3 {
+		d.send(t, clientCredentials(d.proves("front"), scope("root"), at))
+	}
+	d.turnedAway(t, d.swap("front", oauth.TypeAccessToken, alices, resource(backAPI), at)) // What it asks for itself counts.
 }
 
 // What we could not decide is our failure.
