@@ -35,8 +35,8 @@ func cloudNames(groups []string, attribute slog.Attr) slog.Attr {
 	return attribute
 }
 
-// audit writes the one line of a decision, granted or denied (of those that are turned away undecided, see told). What the caller only claims is called claimed; no secret,
-// assertion or token is in it, only their jti.
+// audit writes the one line of a decision, granted or denied; of those that are turned away undecided, see told. What the
+// caller only claims is called claimed; no secret, assertion or token is in it, only their jti.
 func (s *Server) audit(r *http.Request, x *exchange, status int, err error) {
 	if !told(err) {
 		return
