@@ -140,6 +140,9 @@ func wrongClaims() []forgery {
 			}
 			return map[string]any{"aud": r.config.Issuer + "/"}
 		}),
+		claim("aud_endpoint", "C4", "aud of the token endpoint", func(r *run) map[string]any {
+			return map[string]any{"aud": r.endpoint("token_endpoint", "/token")}
+		}),
 		claim("no_aud", "C3, CVE-2026-55669", "no aud", func(*run) map[string]any { return map[string]any{"aud": nil} }),
 		claim("expired", "C6", "exp five minutes ago", func(r *run) map[string]any {
 			return map[string]any{"iat": at(r, -6*time.Minute), "exp": at(r, -5*time.Minute)}

@@ -20,8 +20,20 @@ func TestA_good_server_is_as_it_must_be(t *testing.T) {
 		"an EdDSA client and PS256 tokens": {
 			client: jose.EdDSA, own: jose.PS256,
 		},
-		"an ES512 client and EdDSA tokens": {client: jose.ES512, own: jose.EdDSA},
-		"ES384":                            {client: jose.ES384, own: jose.ES384},
+		"an ES512 client and EdDSA tokens":  {client: jose.ES512, own: jose.EdDSA},
+		"ES384":                             {client: jose.ES384, own: jose.ES384},
+		"an issuer with a path":             {path: "/tenants/1"},
+		"an issuer with a slash at its end": {path: "/"},
+		// A set that may change at any moment is not kept, and that is as it must be.
+		"keys that change in this second": {change: func(good http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				given := answerOf(good, r)
+				if strings.HasSuffix(r.URL.Path, jwksPath) {
+					given.Result().Header.Set("Cache-Control", "no-cache")
+				}
+				send(w, given, given.Body.Bytes())
+			})
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -50,7 +62,7 @@ func TestEach_attack_is_refused_for_its_own_reason(t *testing.T) {
 		"truncated_signature": "signature", "zero_signature": "signature", "jwe": "client_assertion_encrypted",
 		"unknown_crit": "client_assertion_header_crit", "unencoded_payload": "client_assertion_header_b64",
 		"own_access_token": "client_unknown", "wrong_aud": "client_assertion_aud", "several_aud": "client_assertion_aud_several",
-		"aud_slash": "client_assertion_aud", "no_aud": "client_assertion_aud_missing", "expired": "client_assertion_expired",
+		"aud_slash": "client_assertion_aud", "aud_endpoint": "client_assertion_aud", "no_aud": "client_assertion_aud_missing", "expired": "client_assertion_expired",
 		"no_exp": "client_assertion_exp_missing", "exp_far_ahead": "client_assertion_lifetime",
 		"nbf_in_future": "client_assertion_not_yet_valid", "iat_in_future": "client_assertion_iat_in_future",
 		"wrong_iss": "client_unknown", "wrong_sub": "client_assertion_sub", "no_jti": "client_assertion_jti_missing",

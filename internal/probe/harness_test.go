@@ -63,6 +63,7 @@ func (l *logbook) reasons(t *testing.T) (reasons []string) {
 // deployment says what a site is made of. The zero value of each field is the usual.
 type deployment struct {
 	client, own jose.Algorithm                  // ES256
+	path        string                          // of the issuer
 	more        string                          // more of the configuration
 	change      func(http.Handler) http.Handler // what is changed about the good service
 }
@@ -99,7 +100,7 @@ func deploy(t *testing.T, d deployment) site {
 
 	listener := httptest.NewUnstartedServer(nil)
 	t.Cleanup(listener.Close)
-	s.url = "http://" + listener.Listener.Addr().String()
+	s.url = "http://" + listener.Listener.Addr().String() + d.path
 	document := fmt.Sprintf(`issuer: %s
 signing_keys: {directory: signing, algorithm: %s}
 resources:

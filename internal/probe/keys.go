@@ -45,8 +45,10 @@ func keyChecks() []check {
 			}
 			return ""
 		})),
-		of("jwks_cache", "Cache-Control says public and max-age", func(r *run) verdict {
-			return verdict{came: clip(fmt.Sprintf("%q", r.jwks.header.Get("Cache-Control"))), ok: r.jwks.directive("public") && r.jwks.directive("max-age")}
+		of("jwks_cache", "Cache-Control says public and max-age, or no-cache", func(r *run) verdict {
+			// In the second before the set changes it may not be kept, nor while a ring has no key yet (RFC 9111 §5.2.2.4).
+			kept := r.jwks.directive("public") && r.jwks.directive("max-age")
+			return verdict{came: clip(fmt.Sprintf("%q", r.jwks.header.Get("Cache-Control"))), ok: kept || r.jwks.directive("no-cache")}
 		}),
 		{
 			name: "jwks_etag", kind: Gives, rule: "J1", sent: "GET the same, with If-None-Match", expected: "a strong ETag, and 304 with it",
