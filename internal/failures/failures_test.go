@@ -8,6 +8,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -178,21 +179,23 @@ func (r row) askAPIs(w *world, got answer) string {
 		return "–" // It has expired.
 	}
 	_, err := w.running.Verify(present(token))
-	if refused := errors.Is(err, resource.ErrInvalid); refused != r.refused || err != nil && !refused {
+	refused := errors.Is(err, resource.ErrInvalid)
+	if refused != r.refused || err != nil && !refused {
 		w.t.Errorf("an API that has been running says: %v", err)
 	}
 	jwks := w.get(server.JWKSPath)
-	if gone := jwks.status == http.StatusServiceUnavailable; gone != r.jwksGone || jwks.status != http.StatusOK && !gone {
+	gone := jwks.status == http.StatusServiceUnavailable
+	if gone != r.jwksGone || jwks.status != http.StatusOK && !gone {
 		w.t.Errorf("the JWK Set is %d %s", jwks.status, jwks.text)
 	}
-	if r.refused {
+	if refused {
 		return "refuse"
 	}
 	_, err = w.newAPI().Verify(present(token))
 	if known := err == nil; known == r.jwksGone || errors.Is(err, resource.ErrInvalid) {
 		w.t.Errorf("an API that begins says: %v", err)
 	}
-	if r.jwksGone {
+	if gone {
 		return "verify; one that starts cannot"
 	}
 	return "verify"
@@ -205,13 +208,14 @@ func (r row) askReady(w *world) string {
 		w.t.Errorf("/health is %d %s", got.status, got.text)
 	}
 	got := w.get("/ready")
-	if got.status == http.StatusOK && !r.notReady {
-		return "200"
+	want := http.StatusOK
+	if r.notReady {
+		want = http.StatusServiceUnavailable
 	}
-	if !r.notReady || got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" {
-		w.t.Errorf("/ready is %d %s", got.status, got.text)
+	if got.status != want || r.notReady != (got.header.Get("Retry-After") != "") {
+		w.t.Errorf("/ready is %d %s; want %d", got.status, got.text, want)
 	}
-	return "503"
+	return strconv.Itoa(got.status)
 }
 
 // sayLog is what the log says that it would not otherwise: each thing once. Lines about /ready and the JWK Set are left out.
