@@ -93,7 +93,7 @@ locals {
       "throttled" = {
         severity = "WARNING"
         says     = "Somebody has failed so often that further requests are refused unseen."
-        query    = "sum(increase(${local.counted["throttled"]}}[10m])) > 20"
+        query    = "sum(increase(${local.counted["throttled"]}}[10m])) > 8"
         duration = "300s"
       }
     },
