@@ -79,6 +79,11 @@ type unreadable struct{ error }
 // Unwrap returns what cannot be read, and why.
 func (u unreadable) Unwrap() error { return u.error }
 
+// refuseUnreadableUsage is refuseUsage of a command whose exit status 1 has a meaning of its own.
+func refuseUnreadableUsage(ctx context.Context, cmd *cli.Command, err error, sub bool) error {
+	return unreadable{refuseUsage(ctx, cmd, err, sub)}
+}
+
 func checkTime(text string) error {
 	if _, err := time.Parse(time.RFC3339, text); err != nil {
 		return errors.New("write the date and the time with its zone, like 2026-03-01T12:00:00Z")

@@ -56,10 +56,8 @@ and 2 if the probe could not be made.`,
 			&cli.BoolFlag{Name: "json", Local: true, Usage: "print it as JSON"},
 		},
 		HideHelpCommand: true,
-		OnUsageError: func(ctx context.Context, cmd *cli.Command, err error, sub bool) error {
-			return unreadable{refuseUsage(ctx, cmd, err, sub)}
-		},
-		Action: makeProbe,
+		OnUsageError:    refuseUnreadableUsage,
+		Action:          makeProbe,
 	}
 }
 

@@ -32,7 +32,7 @@ The exit status is 0 if the token is active, 1 if not, and 2 if that could not b
 found out.`,
 		Flags:           returnedFlags(),
 		HideHelpCommand: true,
-		OnUsageError:    refuseReturnedUsage,
+		OnUsageError:    refuseUnreadableUsage,
 		Action:          introspect,
 	}
 }
@@ -53,7 +53,7 @@ no token or belongs to another client, and its log says what it has done.
 The exit status is 0 if the server has taken the request, and 2 if not.`,
 		Flags:           returnedFlags(),
 		HideHelpCommand: true,
-		OnUsageError:    refuseReturnedUsage,
+		OnUsageError:    refuseUnreadableUsage,
 		Action:          revoke,
 	}
 }
@@ -70,10 +70,6 @@ func returnedFlags() []cli.Flag {
 		}
 	}
 	return flags
-}
-
-func refuseReturnedUsage(ctx context.Context, cmd *cli.Command, err error, sub bool) error {
-	return unreadable{refuseUsage(ctx, cmd, err, sub)}
 }
 
 func introspect(ctx context.Context, cmd *cli.Command) error {

@@ -31,8 +31,8 @@ type kmsClient = kms.KeyManagementClient
 //
 // Reading the versions of a key needs the permissions cloudkms.cryptoKeys.get, cloudkms.cryptoKeyVersions.list and .get
 // (roles/cloudkms.viewer) and cloudkms.cryptoKeyVersions.viewPublicKey (roles/cloudkms.publicKeyViewer); signing needs
-// cloudkms.cryptoKeyVersions.useToSign (roles/cloudkms.signer), and who only publishes does not need that. All of these can be granted on the key alone. A
-// rotation reads, signs to try each key, and needs cloudkms.cryptoKeyVersions.create, .update and .destroy: of Google's
+// cloudkms.cryptoKeyVersions.useToSign (roles/cloudkms.signer), which who only publishes does not need. All of these can be
+// granted on the key alone. A rotation reads, signs to try each key, and needs cloudkms.cryptoKeyVersions.create, .update and .destroy: of Google's
 // roles only roles/cloudkms.admin has them, and it has the right to give the key away besides, so that a role of one's
 // own is better. Without a permission Google answers PERMISSION_DENIED, also for a key that does not exist.
 //

@@ -150,10 +150,12 @@ func (a answer) isJSON(others ...string) bool {
 	return false
 }
 
+var codeForm = regexp.MustCompile(`\A[a-z_]{1,40}\z`)
+
 // code returns the OAuth error code, if it is in the form of one.
 func (a answer) code() string {
 	code, _ := a.members()["error"].(string)
-	if !regexp.MustCompile(`\A[a-z_]{1,40}\z`).MatchString(code) {
+	if !codeForm.MatchString(code) {
 		return ""
 	}
 	return code
@@ -166,7 +168,7 @@ func (a answer) description() string {
 	return text
 }
 
-// directives reports whether Cache-Control has this directive.
+// directive reports whether Cache-Control has this directive.
 func (a answer) directive(name string) bool {
 	for _, field := range a.header.Values("Cache-Control") {
 		for part := range strings.SplitSeq(field, ",") {

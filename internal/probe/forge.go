@@ -88,13 +88,7 @@ func (f forger) sign(header map[string]any, payload string) string {
 
 // signature is JWS's (RFC 7518 §3.3 to §3.5, RFC 8037 §3.1). The zero forger, and one that cannot, has an empty one.
 func (f forger) signature(input string) []byte {
-	hash := hashOf(f.algorithm)
-	digest := []byte(input)
-	if hash != 0 {
-		h := hash.New()
-		h.Write(digest)
-		digest = h.Sum(nil)
-	}
+	hash, digest := digestOf(f.algorithm, input)
 	switch key := f.private.(type) {
 	case *ecdsa.PrivateKey:
 		r, s, err := ecdsa.Sign(rand.Reader, key, digest)
@@ -116,6 +110,16 @@ func (f forger) signature(input string) []byte {
 		signature, _ := key.Sign(rand.Reader, digest, options) // a key of ours signs; without a signature it is refused all the same
 		return signature
 	}
+}
+
+// digestOf returns what an algorithm signs of input, and the hash that made it; 0: it signs input itself.
+func digestOf(algorithm, input string) (hash crypto.Hash, digest []byte) {
+	if hash = hashOf(algorithm); hash == 0 {
+		return 0, []byte(input)
+	}
+	h := hash.New()
+	h.Write([]byte(input))
+	return hash, h.Sum(nil)
 }
 
 // hashOf returns the hash of an algorithm; 0: it has none of its own.

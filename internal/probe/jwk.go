@@ -107,13 +107,7 @@ func describe(public crypto.PublicKey) (jwk, error) {
 // verifies reports whether the key made the signature over input, with its one algorithm (protocol A2).
 func (k jwk) verifies(input string, signature []byte) bool {
 	algorithm := k.text("alg")
-	hash := hashOf(algorithm)
-	digest := []byte(input)
-	if hash != 0 {
-		h := hash.New()
-		h.Write(digest)
-		digest = h.Sum(nil)
-	}
+	hash, digest := digestOf(algorithm, input)
 	switch key := k.publicKey().(type) {
 	case *ecdsa.PublicKey:
 		size := (key.Params().BitSize + 7) / 8

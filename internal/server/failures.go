@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"errors"
-	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -65,14 +64,6 @@ func told(err error) bool {
 		times /= 10
 	}
 	return times == 1
-}
-
-// turnedAway says how many requests were turned away in this minute by the same budget.
-func turnedAway(err error) []slog.Attr {
-	if exhausted, is := errors.AsType[*budget.Exhausted](err); is {
-		return []slog.Attr{slog.Int("turned_away", exhausted.Times)}
-	}
-	return nil
 }
 
 // charge counts a request that was refused for what it says. What could not be decided is nobody's failure, nor is a

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"example.com/countersign/internal/budget"
 	"example.com/countersign/internal/client"
 	"example.com/countersign/internal/oauth"
 	"example.com/countersign/internal/policy"
@@ -61,9 +62,7 @@ func (s *Server) audit(r *http.Request, x *exchange, status int, err error) {
 	level, message := slog.LevelInfo, "token granted"
 	if err != nil {
 		level, message = describeRefusal(add, status, err), "token refused"
-		addFrom(add, x.checks)
-		attributes = append(attributes, turnedAway(err)...)
-		attributes = append(attributes, slog.Any("trace", written(x.trace.Steps())))
+		attributes = append(attributes, x.refused(err)...)
 	} else {
 		add("decision", "granted")
 		add("jti", x.token.ID)
@@ -78,12 +77,16 @@ func (s *Server) audit(r *http.Request, x *exchange, status int, err error) {
 	s.config.Log.LogAttrs(context.WithoutCancel(r.Context()), level, message, attributes...)
 }
 
-// addFrom says where a request that was refused comes from, and under which name its caller may ask why.
-func addFrom(add func(name, value string), x checks) {
+// refused says where a request that was refused comes from, under which name its caller may ask why, and why.
+func (x *checks) refused(err error) (attributes []slog.Attr) {
 	if x.source.IsValid() {
-		add("client_address", x.source.String())
+		attributes = append(attributes, slog.String("client_address", x.source.String()))
 	}
-	add("trace_id", x.traceID)
+	attributes = append(attributes, slog.String("trace_id", x.traceID))
+	if exhausted, is := errors.AsType[*budget.Exhausted](err); is {
+		attributes = append(attributes, slog.Int("turned_away", exhausted.Times))
+	}
+	return append(attributes, slog.Any("trace", written(x.trace.Steps())))
 }
 
 // addParties names who took part, as far as the request came.

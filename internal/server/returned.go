@@ -98,9 +98,7 @@ func (s *Server) auditReturned(r *http.Request, x returned, o outcome, status in
 	level, message := slog.LevelInfo, o.done
 	if err != nil {
 		level, message = describeRefusal(add, status, err), o.refused
-		addFrom(add, x.checks)
-		attributes = append(attributes, turnedAway(err)...)
-		attributes = append(attributes, slog.Any("trace", written(x.trace.Steps())))
+		attributes = append(attributes, x.refused(err)...)
 	} else {
 		add("decision", "granted")
 		attributes = append(attributes, slog.Bool(o.effect, x.takesEffect))
